@@ -1,0 +1,1 @@
+"""The daemon: inbox, dispatch, memory, people, commands, schedule, HTTP, telemetry, command line."""

@@ -1,0 +1,1 @@
+"""Alembic: how the database came to its present form."""
