@@ -44,7 +44,10 @@ class DatabaseError(GrillonError):
 
 
 class RejectedError(GrillonError):
-    """A message that is not taken, and was not stored. `code`: `empty`, `too_long`, `binary`, `queue_full`, `conflict`, `forbidden`."""
+    """A message that is not taken, and was not stored.
+
+    `code`: `empty`, `too_long`, `binary`, `queue_full`, `conflict`, `forbidden`.
+    """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)

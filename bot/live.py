@@ -9,7 +9,10 @@ from adapters.types import Reply
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Not yet its turn. `position` counts from 1; `reason` is `queue`, `starting` (the daemon still loads) or `model` (the model loads)."""
+    """Not yet its turn. `position` counts from 1.
+
+    `reason` is `queue`, `starting` (the daemon still loads) or `model` (the model loads).
+    """
 
     position: int
     reason: str = "queue"

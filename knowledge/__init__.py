@@ -1,1 +1,4 @@
-"""From documents to a cited answer: readers, chunks, index, retrieval, query engine, models. Imports nothing of the other packages."""
+"""From documents to a cited answer: readers, chunks, index, retrieval, query engine, models.
+
+Imports nothing of the other packages.
+"""

@@ -37,8 +37,8 @@ def die_with_parent() -> None:
 def serve(descriptor: int, handlers: Mapping[str, Handler], *, threads: int = 1) -> None:
     """Answer requests from the inherited socket until the parent closes it.
 
-    A handler takes the parameters and the blob and returns `(result, blob)`, or yields several. It may raise: the class name and the
-    message, and an attribute `data` (a dict) where there is one, reach the caller. With more threads, handlers run side by side.
+    A handler takes the parameters and the blob and returns `(result, blob)`, or yields several. It may raise: the class name
+    and the message, and an attribute `data` (a dict) where there is one, reach the caller. With more threads, handlers run side by side.
     """
     connection = socket.socket(fileno=descriptor)
     lock = threading.Lock()

@@ -25,7 +25,8 @@ class CollectionConfig(Section):
     exclude: list[str] = Field(default=[], description="which files not, as globs relative to the folder")
     readers: list[str] = Field(
         default=[],
-        description="who may read it: everyone, a declared person's name, discord-role:ID, chat:PLATFORM:ID; empty: the owner alone",
+        description="who may read it: everyone, a declared person's name, discord-role:ID, chat:PLATFORM:ID; "
+        "empty: the owner alone",
     )
     schedule: str = Field(default="30 3 * * *", description="when to re-index, as a cron line; besides, changes are watched")
     watch: bool = Field(default=True, description="pick up changes within seconds")

@@ -1,7 +1,7 @@
 """Named points at which a test may kill the process, to prove that nothing is lost there.
 
-`GRILLON_FAILPOINT=name` kills at the first arrival, `name:3` at the third; several are separated by commas. Without the variable a
-failpoint costs one dictionary look-up.
+`GRILLON_FAILPOINT=name` kills at the first arrival, `name:3` at the third; several are separated by commas. Without the
+variable a failpoint costs one dictionary look-up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What the engine and the index ask of a model, whoever serves it. The implementations are LlamaIndex models; no library is imported here."""
+"""What the engine and the index ask of a model, whoever serves it.
+
+The implementations are LlamaIndex models; no library is imported here.
+"""
 
 from __future__ import annotations
 

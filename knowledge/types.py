@@ -1,4 +1,4 @@
-"""The words of knowledge work: sections, chunks, passages, questions and what an answer is made of. No library is imported here."""
+"""The words of knowledge work: sections, chunks, passages, and what an answer is made of. No library is imported here."""
 
 from __future__ import annotations
 
