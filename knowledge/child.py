@@ -38,7 +38,8 @@ def serve(descriptor: int, handlers: Mapping[str, Handler], *, threads: int = 1)
     """Answer requests from the inherited socket until the parent closes it.
 
     A handler takes the parameters and the blob and returns `(result, blob)`, or yields several. It may raise: the class name
-    and the message, and an attribute `data` (a dict) where there is one, reach the caller. With more threads, handlers run side by side.
+    and the message, and an attribute `data` (a dict) where there is one, reach the caller.
+    With more threads, handlers run side by side.
     """
     connection = socket.socket(fileno=descriptor)
     lock = threading.Lock()

@@ -1,7 +1,7 @@
 """A private child process: started when first needed, spoken to over a socket pair, gone when we are.
 
-Chroma holds the interpreter lock for seconds while it writes, embedding and parsing do the same: each lives in a child. A
-frame is two 32-bit lengths, a JSON header and a blob (vectors as raw float32), so that nothing a hostile file makes of its child is
+Chroma holds the interpreter lock for seconds while it writes, embedding and parsing do the same: each lives in a child.
+A frame is two 32-bit lengths, a JSON header and a blob (vectors as raw float32), so that nothing a hostile file makes of its child is
 ever unpickled here. Requests carry a number; answers may come in any order, and a streamed answer in several frames.
 """
 

@@ -22,7 +22,8 @@ def scope_of(readers_by_collection: Mapping[str, frozenset[str]], audience: froz
     """The collections of which at least one reader is in the audience.
 
     Readers are opaque strings: `everyone`, `owner`, `person:12`, `discord-role:7`, `chat:telegram:-100`. A collection without
-    readers is the owner's alone. The audience of a shared chat holds `everyone` and its own `chat:…`, nothing of any one person's.
+    readers is the owner's alone.
+    The audience of a shared chat holds `everyone` and its own `chat:…`, nothing of any one person's.
     """
     return Scope(frozenset(name for name, readers in readers_by_collection.items() if (readers or frozenset({OWNER})) & audience))
 

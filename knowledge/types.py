@@ -74,10 +74,14 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class PastTurn:
-    """A question of this conversation with its answer, as it enters the prompt."""
+    """A question of this conversation with its answer, as it enters the prompt.
+
+    `documents` are the ids of the documents the answer was made from: a later answer inherits them, because it may repeat it.
+    """
 
     question: str
     answer: str
+    documents: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
