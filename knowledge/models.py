@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -80,8 +80,8 @@ class ChatModel(Protocol):
     window: int
     answer_tokens: int
 
-    def stream(self, prompt: Sequence[Turn]) -> AsyncIterator[Piece]:
-        """Write an answer, piece by piece. Closing the iterator, or cancelling the task, closes the request.
+    def stream(self, prompt: Sequence[Turn]) -> AsyncGenerator[Piece]:
+        """Write an answer, piece by piece. Closing it, or cancelling the task, closes the request.
 
         Same options on every call. Raises the `ModelError` family; never returns a silently cut prompt.
         """

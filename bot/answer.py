@@ -1,0 +1,272 @@
+"""From a received message to its reply: a command, or a question to the documents. Errors become sentences here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Protocol
+
+from adapters.types import Reply, Source
+from bot.commands import Typed, help_text, typed
+from bot.live import NewTurn, Outcome, Received, Restarted, Step, Words
+from bot.sentences import Language, as_language, say
+from bot.smalltalk import smalltalk
+from knowledge import errors, types
+from knowledge.language import language_of
+from knowledge.scope import Scope, narrowed
+
+if TYPE_CHECKING:
+    from bot.forget import Forget
+    from bot.memory import Memory
+    from bot.people import People
+    from bot.settings import Settings
+    from knowledge.engine import CitingQueryEngine
+    from knowledge.library import Library
+
+_EXCERPT = 1200
+_TITLES = 3
+_SEARCHED = 8
+_MODEL_ERRORS: dict[type[errors.KnowledgeError], str] = {
+    errors.ModelUnreachableError: "model_unreachable",
+    errors.ModelMissingError: "model_missing",
+    errors.ModelUnfitError: "model_unfit",
+    errors.ModelBusyError: "model_busy",
+    errors.ModelBrokenError: "model_broken",
+    errors.PromptTooLongError: "prompt_too_long",
+    errors.IndexUnavailableError: "index_unavailable",
+    errors.UnknownCollectionError: "unknown_collection",
+}
+
+Event = Step | Words | Restarted | Outcome
+
+
+class Loaded(Protocol):
+    """What is ready a moment after the daemon: the library, the model and the engine over both."""
+
+    library: Library
+    engine: CitingQueryEngine
+
+    def count(self, text: str) -> int:
+        """Tokens of a text, at most."""
+
+
+class HouseAnswerer:
+    """Answers what the dispatcher hands it. Holds no state of its own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        people: People,
+        memory: Memory,
+        forget: Forget,
+        loaded: Callable[[], Awaitable[Loaded]],
+        ready: Callable[[], bool],
+    ) -> None:
+        self._settings = settings
+        self._people = people
+        self._memory = memory
+        self._forget = forget
+        self._loaded = loaded
+        self._ready = ready
+
+    async def answer(self, received: Received) -> AsyncGenerator[Event]:
+        """Yield signs of life and words, and last the `Outcome`. Errors of models and index are outcomes, not exceptions."""
+        language = self._language(received)
+        command = None if received.message.options.get("stateless") else typed(received.message.text)
+        try:
+            if command is not None and command.name != "continue":
+                yield await self._command(received, command, language)
+                return
+            if not self._ready():
+                yield Step("starting")
+            async with aclosing(self._question(received, language, continued=command is not None)) as events:
+                async for event in events:
+                    yield event
+        except errors.KnowledgeError as error:
+            yield Outcome(_failure(error, language), None)
+
+    async def _question(self, received: Received, language: Language, *, continued: bool) -> AsyncGenerator[Event]:
+        polite = smalltalk(received.message.text)
+        if polite is not None:
+            yield Outcome(Reply(say(polite, language)), None)
+            return
+        loaded = await self._loaded()
+        scope = self._scope(received, loaded.library)
+        if not scope.collections:
+            yield Outcome(Reply(say("no_documents", language), refused=True), None)
+            return
+        turns = await self._turns(received, loaded, scope)
+        if continued and not turns:
+            yield Outcome(Reply(say("nothing_to_continue", language)), None)
+            return
+        async with aclosing(self._told(received, loaded, scope, turns, continued=continued)) as events:
+            async for event in events:
+                if isinstance(event, types.Answer):
+                    yield self._outcome(received, event, language)
+                else:
+                    yield event
+
+    async def _told(
+        self, received: Received, loaded: Loaded, scope: Scope, turns: tuple[types.PastTurn, ...], *, continued: bool
+    ) -> AsyncGenerator[Step | Words | Restarted | types.Answer]:
+        """The engine's events; a model that broke is asked once more, because its server starts it again."""
+        from knowledge.engine import Question  # noqa: PLC0415 -- LlamaIndex is loaded behind, in a thread
+
+        question = Question(query_str=received.message.text, scope=scope, turns=turns, continued=continued)
+        for last in (False, True):
+            shown = False
+            try:
+                async with aclosing(loaded.engine.ask(question)) as events:
+                    async for event in events:
+                        shown = shown or isinstance(event, types.Words)
+                        yield _as_live(event)
+                return
+            except errors.ModelBrokenError:
+                if last:
+                    raise
+                if shown:
+                    yield Restarted()
+
+    async def _turns(self, received: Received, loaded: Loaded, scope: Scope) -> tuple[types.PastTurn, ...]:
+        budget = min(self._settings.memory.tokens, self._settings.model.context_window // 3)
+        if received.message.options.get("stateless"):
+            return _own_history(received.message.options.get("history", ()), budget, loaded.count)
+
+        async def readable(documents: frozenset[int]) -> frozenset[int]:
+            return await loaded.library.may_read_all(documents, scope)
+
+        turns = await self._memory.turns(
+            received.person.id, received.conversation_id, budget_tokens=budget, count=loaded.count, readable=readable
+        )
+        return tuple(turns)
+
+    async def _command(self, received: Received, typed_: Typed, language: Language) -> Outcome:
+        match typed_.command.name if typed_.command else None:
+            case "help":
+                return Outcome(Reply(help_text(language)), None)
+            case "reset":
+                await self._memory.reset(received.person.id, received.conversation_id)
+                return Outcome(Reply(say("reset", language)), None)
+            case "forget":
+                await self._forget.person(received.person.id, but=received.id)
+                return Outcome(Reply(say("forgotten", language)), None)
+            case "sources":
+                return Outcome(await self._sources(received, language), None)
+            case "search":
+                return Outcome(await self._search(received, typed_.argument, language), None)
+            case _:
+                return Outcome(Reply(say("unknown_command", language, command=f"/{typed_.name}"), error="unknown_command"), None)
+
+    async def _sources(self, received: Received, language: Language) -> Reply:
+        last = await self._memory.last_reply(received.person.id, received.conversation_id)
+        if last is None or not (last.citations or last.consulted):
+            return Reply(say("no_sources", language))
+        lines = [f"[{source.n}] {_named(source)}" for source in (*last.citations, *last.consulted)]
+        text = "\n".join((say("sources", language), *lines))
+        return Reply(text, citations=last.citations, consulted=last.consulted)
+
+    async def _search(self, received: Received, words: str, language: Language) -> Reply:
+        if not words:
+            return Reply(say("search_what", language))
+        loaded = await self._loaded()
+        found = await loaded.library.retrieve(words, self._scope(received, loaded.library), k=_SEARCHED)
+        if not found.passages:
+            return _refusal(found.nearest, language)
+        sources = [_source(n, passage) for n, passage in enumerate(found.passages, 1)]
+        lines = [f"[{source.n}] {_named(source)}\n{source.excerpt}" for source in sources]
+        return Reply("\n\n".join(lines), consulted=tuple(sources), timings=found.timings)
+
+    def _scope(self, received: Received, library: Library) -> Scope:
+        scope = library.scope(self._people.audience(received.person, received.message))
+        asked: Sequence[str] = received.message.options.get("collections") or ()
+        return narrowed(scope, asked) if asked else scope
+
+    def _language(self, received: Received) -> Language:
+        guessed = as_language(language_of(received.message.text))
+        return guessed or as_language(received.message.locale) or self._settings.daemon.language
+
+    def _outcome(self, received: Received, answer: types.Answer, language: Language) -> Outcome:
+        reply = _reply(answer, language)
+        if received.message.options.get("stateless"):
+            return Outcome(reply, None)
+        return Outcome(reply, NewTurn(received.message.text, answer.text or reply.text, answer.documents))
+
+
+def _as_live(event: types.Event) -> Step | Words | types.Answer:
+    match event:
+        case types.Step(name):
+            return Step(name)
+        case types.Words(text):
+            return Words(text)
+        case answer:
+            return answer
+
+
+def _own_history(history: Sequence[dict[str, str]], budget: int, count: Callable[[str], int]) -> tuple[types.PastTurn, ...]:
+    """The newest of a stateless request's own turns that fit the budget."""
+    kept: list[types.PastTurn] = []
+    for turn in reversed(history):
+        budget -= count(turn["question"]) + count(turn["answer"])
+        if budget < 0:
+            break
+        kept.append(types.PastTurn(turn["question"], turn["answer"]))
+    return tuple(reversed(kept))
+
+
+def _reply(answer: types.Answer, language: Language) -> Reply:
+    if answer.refused:
+        return _refusal(answer.nearest, language, answer)
+    citations = tuple(_source(citation.n, citation.passage) for citation in answer.citations)
+    named = {citation.n for citation in answer.citations}
+    numbers = (n for n in range(1, len(named) + len(answer.consulted) + 1) if n not in named)
+    consulted = tuple(_source(n, passage) for n, passage in zip(numbers, answer.consulted, strict=True))
+    text = answer.text or say("no_answer", language, titles=_titles(answer.consulted))
+    return Reply(text, citations, consulted, cut=answer.cut, model=answer.model, timings=answer.timings)
+
+
+def _refusal(nearest: Sequence[types.Passage], language: Language, answer: types.Answer | None = None) -> Reply:
+    text = say("nothing_found", language)
+    if nearest:
+        text += " " + say("nearest", language, titles=_titles(nearest))
+    sources = tuple(_source(n, passage) for n, passage in enumerate(nearest, 1))
+    if answer is None:
+        return Reply(text, nearest=sources, refused=True)
+    return Reply(text, nearest=sources, refused=True, model=answer.model, timings=answer.timings)
+
+
+def _failure(error: errors.KnowledgeError, language: Language) -> Reply:
+    if isinstance(error, errors.ModelSlowError):
+        code = "model_loading" if error.step == "load" else "model_slow"
+    else:
+        code = next((code for kind, code in _MODEL_ERRORS.items() if isinstance(error, kind)), "model_broken")
+    blanks = {"model": getattr(error, "model", ""), "address": getattr(error, "address", ""), "detail": str(error)}
+    return Reply(say(code, language, **blanks), error=code)
+
+
+def _source(n: int, passage: types.Passage) -> Source:
+    return Source(
+        n=n,
+        collection=passage.collection,
+        document=passage.document,
+        title=passage.title,
+        locator=_locator(passage),
+        url=passage.url,
+        score=round(passage.score, 4),
+        excerpt=passage.text[:_EXCERPT],
+    )
+
+
+def _locator(passage: types.Passage) -> str | None:
+    place = [heading for heading in passage.headings if heading != passage.title]
+    if passage.page is not None:
+        place.append(f"p. {passage.page}")
+    return " › ".join(place) or None
+
+
+def _named(source: Source) -> str:
+    return f"{source.title} › {source.locator}" if source.locator else source.title
+
+
+def _titles(passages: Sequence[types.Passage]) -> str:
+    names = dict.fromkeys(_named(_source(0, passage)) for passage in passages)
+    return "; ".join(list(names)[:_TITLES])
