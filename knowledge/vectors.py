@@ -1,0 +1,182 @@
+"""Chroma and LlamaIndex inside the private process: vectors and ids, nothing else, through `ChromaVectorStore`."""
+
+from __future__ import annotations
+
+import fcntl
+import math
+from typing import TYPE_CHECKING, Any
+
+import chromadb
+import numpy as np
+from chromadb.config import Settings
+from llama_index.core.schema import BaseNode, TextNode
+from llama_index.core.vector_stores.types import VectorStoreQuery
+from llama_index.vector_stores.chroma import ChromaVectorStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from chromadb.api import ClientAPI
+    from chromadb.api.models.Collection import Collection
+    from numpy.typing import NDArray
+
+    from knowledge.child import Answer
+
+_PAGE = 2000
+
+
+class FolderInUseError(Exception):
+    """Another process holds the folder: two writers lose vectors without an error."""
+
+
+class NotOpenError(Exception):
+    """The process was started anew by a call that did not know of its end."""
+
+
+class VectorsOnly:
+    """A Chroma collection that keeps ids and vectors and drops the rest, in the shape that `ChromaVectorStore` asks for.
+
+    `found` holds the vectors of the last query, shape (hits, dimension). One instance serves one call.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self.found: NDArray[np.float32] = np.empty((0, 0), np.float32)
+
+    def add(self, *, ids: list[str], embeddings: list[NDArray[np.float32]], metadatas: object, documents: object) -> None:
+        """Insert or replace; the metadata (the node itself, as JSON) and the text are not stored."""
+        del metadatas, documents
+        self._collection.upsert(ids=ids, embeddings=np.stack(embeddings))
+
+    def delete(self, *, ids: list[str]) -> None:
+        """Remove ids; those it does not hold are ignored."""
+        self._collection.delete(ids=ids)
+
+    def query(self, *, query_embeddings: list[float], n_results: int) -> dict[str, Any]:
+        """The nearest ids with their cosine distances; the vectors stay in `found`."""
+        answer = self._collection.query(
+            query_embeddings=np.asarray([query_embeddings], np.float32), n_results=n_results, include=["distances", "embeddings"]
+        )
+        ids = answer["ids"][0]
+        self.found = np.asarray(answer["embeddings"][0] if answer["embeddings"] else (), np.float32)
+        return {
+            "ids": [ids],
+            "distances": answer["distances"],
+            "documents": [[""] * len(ids)],
+            "metadatas": [[{} for _ in ids]],
+        }
+
+
+class BareNode(TextNode):
+    """A node of an id and a vector. What LlamaIndex would store beside them, the node itself as JSON, is empty."""
+
+    def get_embedding(self) -> list[float]:
+        """The vector, as the array it is: Chroma takes it as well as a list, without 384 objects."""
+        return self.embedding  # type: ignore[return-value]
+
+    def model_dump(self, **_options: object) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+
+class Vectors:
+    """The methods the parent calls. Vectors travel as raw float32, ids as integers, similarities are cosines.
+
+    A space is made by its first `add`; asking one that does not exist finds nothing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opened: dict[str, Collection] | None = None
+
+    def open(self, _params: dict[str, Any], _blob: bytes) -> Answer:
+        """Lock the folder, load every space and ask it once, so that one that cannot be used fails here. Returns their counts.
+
+        Raises `FolderInUseError`, and whatever Chroma raises on a broken folder.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = (self._folder / "chroma.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise FolderInUseError(f"another process has {self._folder} open") from error
+        self._load()
+        for collection in self._spaces.values():
+            sample = collection.get(limit=1, include=["embeddings"])["embeddings"]
+            if sample is not None and len(sample):
+                collection.query(query_embeddings=np.asarray(sample), n_results=1, include=["distances"])
+        return {"spaces": {name: collection.count() for name, collection in self._spaces.items()}}, b""
+
+    @property
+    def _spaces(self) -> dict[str, Collection]:
+        if self._opened is None:
+            raise NotOpenError("the folder is not open")
+        return self._opened
+
+    def _load(self) -> None:
+        settings = Settings(anonymized_telemetry=False)
+        self._client: ClientAPI = chromadb.PersistentClient(str(self._folder / "chroma"), settings=settings)
+        self._opened = {collection.name: collection for collection in self._client.list_collections()}
+
+    def add(self, params: dict[str, Any], blob: bytes) -> Answer:
+        """Insert or replace the vectors of `ids` in `space`."""
+        ids = params["ids"]
+        rows = np.frombuffer(blob, np.float32).reshape(len(ids), -1)
+        nodes: list[BaseNode] = [
+            BareNode.model_construct(id_=str(i), text="", embedding=row) for i, row in zip(ids, rows, strict=True)
+        ]
+        self._store(self._made(params["space"])).add(nodes)
+        return {}, b""
+
+    def query(self, params: dict[str, Any], blob: bytes) -> Answer:
+        """The `k` nearest of each of `spaces` to one question; the vectors of the hits follow in the same order."""
+        question = np.frombuffer(blob, np.float32).tolist()
+        ids: list[int] = []
+        similarities: list[float] = []
+        vectors = b""
+        for name in params["spaces"]:
+            if name not in self._spaces:
+                continue
+            bare = VectorsOnly(self._spaces[name])
+            store = ChromaVectorStore(chroma_collection=bare)
+            result = store.query(VectorStoreQuery(query_embedding=question, similarity_top_k=params["k"]))
+            ids += map(int, result.ids or ())
+            similarities += (1 + math.log(score) for score in result.similarities or ())  # LlamaIndex gives exp(-distance).
+            vectors += bare.found.tobytes()
+        return {"ids": ids, "similarities": similarities}, vectors
+
+    def vectors(self, params: dict[str, Any], _blob: bytes) -> Answer:
+        """Those of `ids` that `space` holds, and their vectors in the same order."""
+        if params["space"] not in self._spaces:
+            return {"ids": []}, b""
+        found = self._spaces[params["space"]].get(ids=[str(i) for i in params["ids"]], include=["embeddings"])
+        return {"ids": [int(i) for i in found["ids"]]}, np.asarray(found["embeddings"], np.float32).tobytes()
+
+    def page(self, params: dict[str, Any], _blob: bytes) -> Answer:
+        """The ids of `space` from `offset` on, at most 2,000; an unbounded call raises over 100,000 rows."""
+        if params["space"] not in self._spaces:
+            return {"ids": []}, b""
+        found = self._spaces[params["space"]].get(limit=_PAGE, offset=params["offset"], include=[])
+        return {"ids": [int(i) for i in found["ids"]]}, b""
+
+    def delete(self, params: dict[str, Any], _blob: bytes) -> Answer:
+        """Remove `ids` from `space`."""
+        if params["space"] in self._spaces:
+            self._store(self._spaces[params["space"]]).delete_nodes([str(i) for i in params["ids"]])
+        return {}, b""
+
+    def drop(self, params: dict[str, Any], _blob: bytes) -> Answer:
+        """Remove `space` whole."""
+        if self._spaces.pop(params["space"], None) is not None:
+            self._client.delete_collection(params["space"])
+        return {}, b""
+
+    def _made(self, name: str) -> Collection:
+        if name not in self._spaces:
+            self._spaces[name] = self._client.create_collection(
+                name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+            )
+        return self._spaces[name]
+
+    def _store(self, collection: Collection) -> ChromaVectorStore:
+        return ChromaVectorStore(chroma_collection=VectorsOnly(collection))
