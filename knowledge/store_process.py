@@ -21,6 +21,7 @@ def _import_lean() -> None:
     exporter = types.ModuleType("opentelemetry.exporter.otlp.proto.grpc.trace_exporter")
     exporter.OTLPSpanExporter = None  # type: ignore[attr-defined]
     sys.modules[exporter.__name__] = exporter
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # its command line, which it can do without
     for name in _HOLLOW:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.submodule_search_locations is None:
