@@ -1,4 +1,4 @@
-"""From a received message to its reply: a command, or a question to the documents. Errors become sentences here and nowhere else."""
+"""From a received message to its reply: a command, or a question to the documents. Errors become sentences here alone."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from knowledge.language import language_of
 from knowledge.scope import Scope, narrowed
 
 if TYPE_CHECKING:
+    from knowledge.library import Library
+
     from bot.forget import Forget
     from bot.memory import Memory
     from bot.people import People
     from bot.settings import Settings
     from knowledge.engine import CitingQueryEngine
-    from knowledge.library import Library
 
 _EXCERPT = 1200
 _TITLES = 3
@@ -110,7 +111,7 @@ class HouseAnswerer:
         self, received: Received, loaded: Loaded, scope: Scope, turns: tuple[types.PastTurn, ...], *, continued: bool
     ) -> AsyncGenerator[Step | Words | Restarted | types.Answer]:
         """The engine's events; a model that broke is asked once more, because its server starts it again."""
-        from knowledge.engine import Question  # noqa: PLC0415 -- LlamaIndex is loaded behind, in a thread
+        from knowledge.engine import Question
 
         question = Question(query_str=received.message.text, scope=scope, turns=turns, continued=continued)
         for last in (False, True):
@@ -120,12 +121,13 @@ class HouseAnswerer:
                     async for event in events:
                         shown = shown or isinstance(event, types.Words)
                         yield _as_live(event)
-                return
             except errors.ModelBrokenError:
                 if last:
                     raise
                 if shown:
                     yield Restarted()
+            else:
+                return
 
     async def _turns(self, received: Received, loaded: Loaded, scope: Scope) -> tuple[types.PastTurn, ...]:
         budget = min(self._settings.memory.tokens, self._settings.model.context_window // 3)

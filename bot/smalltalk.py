@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 _GREETING = re.compile(
-    r"\W*(?:hello|hi|hey|good (?:morning|evening|afternoon)|bonjour|bonsoir|salut|coucou)(?:[ ,]+(?:grillon|there|all|toi|tous))?\W*\Z",
+    r"\W*(?:hello|hi|hey|good (?:morning|evening|afternoon)|bonjour|bonsoir|salut|coucou)"
+    r"(?:[ ,]+(?:grillon|there|all|toi|tous))?\W*\Z",
     re.IGNORECASE,
 )
 _THANKS = re.compile(

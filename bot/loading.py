@@ -1,0 +1,59 @@
+"""What is loaded behind, once messages can be received: LlamaIndex, the library, the models. Imported in a thread."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.settings import Settings
+from knowledge.choose import chat_model, embedder
+from knowledge.config import KnowledgeConfig
+from knowledge.engine import CitingQueryEngine
+from knowledge.library import Library
+from knowledge.models import ChatModel, Embedder
+from knowledge.types import Sql
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The library, the models, and the engine over both."""
+
+    library: Library
+    model: ChatModel
+    embedder: Embedder
+    engine: CitingQueryEngine
+
+    def count(self, text: str) -> int:
+        """Tokens of a text for the chat model, at most."""
+        return self.model.count(text)
+
+    async def close(self) -> None:
+        """Release children and sockets."""
+        await self.library.close()
+        await self.model.close()
+        await self.embedder.close()
+
+
+async def load(settings: Settings, sql: Sql, folder: Path, readers: Mapping[str, frozenset[str]]) -> Loaded:
+    """Open the library and the models. An absent model is no error: it is asked for when a question comes."""
+    config = knowledge_config(settings)
+    vectors = embedder(config.embedding)
+    library = await Library.open(config, sql, folder, readers=readers, embedder=vectors)
+    model = chat_model(config.model)
+    # What was loaded stays for good: the collector need not walk over it again and again, 50 ms at a time.
+    gc.collect()
+    gc.freeze()
+    return Loaded(library, model, vectors, CitingQueryEngine(library, model))
+
+
+def knowledge_config(settings: Settings) -> KnowledgeConfig:
+    """The part of the settings that knowledge is told."""
+    return KnowledgeConfig(
+        collections=settings.collections,
+        model=settings.model,
+        embedding=settings.embedding,
+        retrieval=settings.retrieval,
+        reading=settings.reading,
+    )
