@@ -1,0 +1,108 @@
+"""The state folder: where everything that lasts is kept, private, and owned by one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from bot.errors import SettingsError, StateInUseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+
+def state_folder(setting: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
+    """The folder to use: the setting (or `--state`), else `$STATE_DIRECTORY`, else the user's data folder."""
+    if setting is not None:
+        return setting.expanduser().absolute()
+    given = environment.get("STATE_DIRECTORY", "").split(":")[0]  # systemd lists several, separated by colons
+    if given:
+        return Path(given)
+    from platformdirs import user_data_path  # not needed under systemd
+
+    return user_data_path("grillon", appauthor=False)
+
+
+class State:
+    """The state folder, held by this process until `release` or its death (a lock of the kernel, void with the process)."""
+
+    def __init__(self, folder: Path, lock: int) -> None:
+        self.folder = folder
+        self.database = database_path(folder)
+        self.index = folder / "index"
+        self.backups = folder / "backups"
+        self._lock: int | None = lock
+
+    @classmethod
+    def claim(cls, folder: Path, *, create: bool = False) -> State:
+        """Take the folder, with mode 0700. Only `grillon run` creates one.
+
+        Raises `StateInUseError` with the pid of the process that holds it, `SettingsError` when it is missing or not ours.
+        """
+        try:
+            if create:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_mode & 0o777 != 0o700:
+                folder.chmod(0o700)
+            lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError as error:
+            raise SettingsError(f"There is no state in {folder}: “grillon run” creates it, --state names another.") from error
+        except OSError as error:
+            raise SettingsError(f"The state folder {folder} cannot be used: {error.strerror}. Check who owns it.") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(lock)
+            raise _in_use(folder) from error
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        return cls(folder, lock)
+
+    def release(self) -> None:
+        """Give the folder back."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.release()
+
+
+def database_path(folder: Path) -> Path:
+    """Where the database of a state folder is."""
+    return folder / "grillon.db"
+
+
+def owner_pid(folder: Path) -> int | None:
+    """The pid of the process that holds the folder, None when nobody does."""
+    try:
+        lock = os.open(folder / "lock", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _written_pid(folder)
+    finally:
+        os.close(lock)
+    return None
+
+
+def _written_pid(folder: Path) -> int | None:
+    with contextlib.suppress(OSError, ValueError):
+        return int((folder / "lock").read_text())
+    return None
+
+
+def _in_use(folder: Path) -> StateInUseError:
+    pid = _written_pid(folder)
+    who = f"process {pid}" if pid else "another process"
+    remedy = "stop it (“systemctl stop grillon”" + (f", or “kill {pid}”)" if pid else ")")
+    return StateInUseError(f"The state in {folder} is in use by {who}: {remedy}, or name another with --state.", pid)

@@ -1,0 +1,166 @@
+"""The tables of the daemon: people, their conversations and turns, what came in, what goes out, and what was done at night.
+
+Times are seconds since the epoch. An id is never used twice (`sqlite_autoincrement`): `person:12` and `12.0` stand in places that
+outlive a row.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+REVISION = "0001"
+"""The newest migration: the schema below is what it leaves behind."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(32), nullable=False, unique=True, comment="random; a new one once the person was forgotten"),
+    Column("name", String(64), unique=True, comment="as the settings declare it; None: not declared"),
+    Column("owner", Boolean, nullable=False),
+    Column("unix_user", Text, comment="the account on this machine"),
+    Column("active", Boolean, nullable=False, comment="false once the settings do not declare the name any more"),
+    Column("created_at", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("platform", String(32), primary_key=True),
+    Column("user", Text, primary_key=True, comment="the platform's own id"),
+    Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Float, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False, unique=True, comment="SHA-256 of a secret of 256 random bits"),
+    Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Float, nullable=False),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), comment="None: being erased"),
+    Column("space", Text, nullable=False, comment="private, private:NAME, or PLATFORM:CHAT[:THREAD]"),
+    Column("first_turn", Integer, nullable=False, server_default="0", comment="turns before it stay out of prompts"),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("person_id", "space"),
+    sqlite_autoincrement=True,
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("platform", String(32), nullable=False),
+    Column("account", Text, nullable=False),
+    Column("message_id", Text, nullable=False, comment="the platform's own id"),
+    Column("body_hash", Text, comment="what was sent under an idempotency key"),
+    Column("person_id", ForeignKey("people.id"), index=True, comment="None: being erased"),
+    Column("conversation_id", ForeignKey("conversations.id"), index=True),
+    Column("state", String(16), nullable=False, comment="received, running, failed, answered, sent or erased"),
+    Column("outcome", String(16), comment="answered, dead, expired or cancelled"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("alone", Boolean, nullable=False, server_default="0", comment="the process died over it and others: run it alone"),
+    Column("message", Text, nullable=False, comment="JSON"),
+    Column("reply", Text, comment="JSON"),
+    Column("received_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("due_at", Float, nullable=False, server_default="0", comment="not tried again before"),
+    Column("lease_until", Float, comment="the attempt that runs proves before then that it still does"),
+    Column("finished_at", Float),
+    UniqueConstraint("platform", "account", "message_id"),
+    sqlite_autoincrement=True,
+)
+Index("ix_inbox_unsent", inbox.c.id, sqlite_where=inbox.c.state != "sent")
+Index("ix_inbox_finished_at", inbox.c.finished_at)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("inbox_id", ForeignKey("inbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True, comment="place of the part in the reply, from 0"),
+    Column("payload", Text, nullable=False, comment="JSON"),
+    Column("state", String(16), nullable=False, comment="waiting, sent, unknown or refused"),
+    Column("platform_id", Text, comment="the platform's own id of what was sent"),
+    Column("closed_at", Float),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("inbox_id", ForeignKey("inbox.id", ondelete="SET NULL"), index=True, comment="None once that is pruned"),
+    Column("question", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("created_at", Float, nullable=False, index=True),
+    Index(None, "conversation_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+turn_documents = Table(
+    "turn_documents",
+    metadata,
+    Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
+    Column("document_id", Integer, primary_key=True, comment="of `knowledge`; no foreign key crosses"),
+)
+
+handled = Table(
+    "handled",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True, comment="salted, of the ids of a message that was handled and erased"),
+    Column("until", Float, nullable=False, comment="no platform delivers it again after that"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("started_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("outcome", String(16), comment="ok or failed; None: it runs, or died"),
+    Column("detail", Text, comment="one sentence"),
+)
+
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("digest", String(64), primary_key=True, comment="of a person's random key; also kept outside, for restores"),
+    Column("at", Float, nullable=False),
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)

@@ -1,0 +1,130 @@
+"""Migrations: what they leave equals the tables of the code, they survive being killed, and a newer database is left alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from bot import tables
+from bot.backup import backups
+from bot.engines import writer_engine
+from bot.errors import DatabaseError, NewerDatabaseError
+from bot.migrate import configuration, upgrade
+from bot.schema import prepare, revision
+from knowledge import tables as knowledge_tables
+
+
+def migrated(path: Path) -> Path:
+    """A database made by the migrations alone."""
+    path.touch(0o600)
+    upgrade(path)
+    return path
+
+
+def made_of(path: Path) -> set[tuple[str, str, str]]:
+    """Every object of a database with its columns and keys, whatever the order and the blanks."""
+    connection = sqlite3.connect(path)
+    found = set()
+    for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"):
+        lines = [line.strip().rstrip(",") for line in sql.replace("\t", " ").splitlines()]
+        found.add((kind, name, "\n".join(sorted(line for line in lines if line))))
+    connection.close()
+    return found
+
+
+def test_the_migrations_lead_to_the_tables(tmp_path: Path) -> None:
+    path = migrated(tmp_path / "grillon.db")
+    with writer_engine(path).connect() as connection:
+        parts = (knowledge_tables.FULLTEXT, knowledge_tables.VOCABULARY)
+        options = {
+            "compare_type": True,
+            "include_name": lambda name, kind, _: kind != "table" or not name.startswith(parts),
+        }
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, [tables.metadata, knowledge_tables.metadata]) == []  # type: ignore[arg-type]
+
+
+def test_a_new_database_equals_a_migrated_one(tmp_path: Path) -> None:
+    prepare(tmp_path / "new.db")
+    assert made_of(tmp_path / "new.db") == made_of(migrated(tmp_path / "grillon.db"))
+    assert revision(tmp_path / "new.db") == revision(tmp_path / "grillon.db")
+
+
+def test_the_revision_of_the_code_is_the_newest_migration() -> None:
+    assert ScriptDirectory.from_config(configuration()).get_current_head() == tables.REVISION
+
+
+def test_alembic_is_imported_only_when_a_migration_is_due(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys; from bot.schema import prepare; prepare(pathlib.Path(sys.argv[1])); print('alembic' in sys.modules)"
+    )
+    for _ in range(2):
+        run = [sys.executable, "-c", code, str(tmp_path / "grillon.db")]
+        assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "grillon.db"
+    prepare(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(NewerDatabaseError, match=r"revision 9999, this program knows revisions up to 0001"):
+        prepare(path)
+    assert path.read_bytes() == before
+    assert not (tmp_path / "backups").exists()
+
+
+def test_an_older_database_is_backed_up_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "grillon.db"
+    prepare(path)
+    monkeypatch.setattr(tables, "REVISION", "0002")  # as if the program had learnt another one
+    prepare(path)
+    (backup,) = backups(tmp_path / "backups", "migration")
+    assert made_of(backup) == made_of(path)
+    assert backup.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_killed_migration_left_is_cleaned(tmp_path: Path) -> None:
+    path = tmp_path / "grillon.db"
+    path.touch(0o600)
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE _alembic_tmp_turns (id INTEGER)")
+    connection.close()
+    upgrade(path)
+    assert not [name for _, name, _ in made_of(path) if name.startswith("_alembic_tmp")]
+
+
+@pytest.mark.parametrize("how", ["prepare", "upgrade"])
+def test_killed_in_the_middle_of_a_migration(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "grillon.db"
+    path.touch(0o600)
+    module = {"prepare": "bot.schema", "upgrade": "bot.migrate"}[how]
+    code = f"import pathlib, sys; from {module} import {how}; {how}(pathlib.Path(sys.argv[1]))"
+    environment = {**os.environ, "GRILLON_FAILPOINT": "migration.step"}
+    killed = subprocess.run([sys.executable, "-c", code, str(path)], env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert revision(path) is None
+    prepare(path)
+    assert revision(path) == tables.REVISION
+
+
+def test_broken_references_are_not_kept_silently(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "grillon.db"
+    prepare(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO tokens (name, digest, person_id, created_at) VALUES ('t', 'd', 77, 0)")
+    connection.close()
+    monkeypatch.setattr(tables, "REVISION", "0002")
+    with pytest.raises(DatabaseError, match="broke references"):
+        prepare(path)
