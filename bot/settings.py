@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from knowledge.config import (
     ChatModelConfig,
@@ -20,9 +20,13 @@ from knowledge.config import (
 class PersonConfig(Section):
     """`[[people]]`: a person declared by the owner, so that collections can name them."""
 
-    name: str = Field(min_length=1, max_length=64, description="the name collections use as a reader")
+    name: str = Field(min_length=1, max_length=64, description="the name collections use as a reader", examples=["Ada"])
     owner: bool = Field(default=False, description="may do everything")
-    unix_user: str | None = Field(default=None, description="the account on this machine, for the local socket")
+    unix_user: str | None = Field(
+        default=None,
+        description="the account on this machine that asks as this person, through the local socket",
+        examples=["ada"],
+    )
 
 
 class HttpConfig(Section):
@@ -60,8 +64,14 @@ class MemoryConfig(Section):
 class SocketConfig(Section):
     """`[socket]`: the local socket of the command-line verbs."""
 
-    path: Path | None = Field(default=None, description="where; default: $RUNTIME_DIRECTORY, else the state folder")
-    group: str | None = Field(default=None, description="the group that may connect and counts as the owner")
+    path: Path | None = Field(
+        default=None,
+        description="where; default: $RUNTIME_DIRECTORY, else the state folder",
+        examples=["/run/grillon/grillon.sock"],
+    )
+    group: str | None = Field(
+        default=None, description="the group of this machine that may connect and counts as the owner", examples=["grillon"]
+    )
 
 
 class ScheduleConfig(Section):
@@ -86,7 +96,9 @@ class Settings(Section):
     """Everything the daemon is told. `state` is the folder that holds the database and the index."""
 
     state: Path | None = Field(
-        default=None, description="the state folder; default: $STATE_DIRECTORY, else the user's data folder"
+        default=None,
+        description="the state folder; default: $STATE_DIRECTORY, else the user's data folder",
+        examples=["/var/lib/grillon"],
     )
     collections: list[CollectionConfig] = Field(default=[])
     people: list[PersonConfig] = Field(default=[])
@@ -100,6 +112,3 @@ class Settings(Section):
     socket: SocketConfig = SocketConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     daemon: DaemonConfig = DaemonConfig()
-
-
-__all__ = ["SecretStr", "Settings"]
