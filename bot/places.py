@@ -28,7 +28,7 @@ def settings_file(named: Path | None = None) -> Path | None:
     """
     chosen, by = (named, "--config") if named else (_variable_path("GRILLON_CONFIG"), "$GRILLON_CONFIG")
     if chosen is not None:
-        if not chosen.is_file():
+        if not chosen.exists() or chosen.is_dir():
             raise SettingsError(f"there is no settings file {chosen}, which {by} names")
         return chosen
     return next((path for path in searched_files() if path.is_file()), None)
