@@ -1,0 +1,201 @@
+"""The house: everything is built here and nowhere else, in the order it depends on one another, and taken down in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from bot.answer import HouseAnswerer
+from bot.database import Database
+from bot.dispatch import Dispatcher, PullDoor
+from bot.forget import Forget
+from bot.inbox import Inbox
+from bot.memory import Memory
+from bot.nights import jobs_of
+from bot.people import People, Person
+from bot.telemetry import Telemetry
+from bot.tokens import Tokens
+from knowledge.errors import KnowledgeError
+from knowledge.models import Health
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from knowledge.library import IndexReport, Library, Progress
+
+    from bot.loading import Loaded
+    from bot.schedule import Schedule
+    from bot.settings import Settings
+    from bot.state import State
+
+_log = logging.getLogger(__name__)
+_LOOK_S = 30.0
+"""Seconds between two looks at the model server."""
+
+
+class House:
+    """What doors and verbs speak to. Made by `open`."""
+
+    def __init__(self, settings: Settings, state: State, database: Database) -> None:
+        self.settings = settings
+        self.state = state
+        self.database = database
+        self.started_at = time.time()
+        self.people = People(database)
+        self.tokens = Tokens(database)
+        self.telemetry = Telemetry()
+        self.memory = Memory(database)
+        self.forget = Forget(database, state.folder)
+        self.inbox = Inbox(database, settings.limits)
+        self.schedule: Schedule | None = None
+        self._loading: asyncio.Task[Loaded] | None = None
+        self._health: Health | None = None
+        self._said: str | None = None
+        answerer = HouseAnswerer(settings, self.people, self.memory, self.forget, self.loaded, lambda: self.library is not None)
+        doors = {"http": PullDoor(), "terminal": PullDoor()}
+        self.dispatcher = Dispatcher(self.inbox, answerer, doors, settings.limits, slots=settings.model.slots)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings, state: State) -> AsyncGenerator[House]:
+        """Open the database, serve the inbox, and load the rest behind. On leaving, what runs is cancelled and stored.
+
+        Raises `DatabaseError`, `NewerDatabaseError`, `SettingsError`.
+        """
+        async with AsyncExitStack() as stack:
+            database = await Database.open(state.database)
+            stack.push_async_callback(database.close)
+            house = cls(settings, state, database)
+            await house.people.declare(settings.people)
+            await house.tokens.load()
+            readers = house.readers()
+            stack.push_async_callback(house._unload)
+            async with asyncio.TaskGroup() as tasks:
+                serving = tasks.create_task(house.dispatcher.run(), name="dispatcher")
+                house._loading = asyncio.create_task(house._load(readers), name="loading")
+                try:
+                    yield house
+                finally:
+                    serving.cancel()
+
+    @property
+    def library(self) -> Library | None:
+        """The library, None until it is loaded."""
+        return self._now.library if self._now else None
+
+    @property
+    def model_name(self) -> str:
+        """The model that writes the answers."""
+        return self.settings.model.name
+
+    async def loaded(self) -> Loaded:
+        """Wait until the library and the models are there. Raises what kept them from it."""
+        if self._loading is None:
+            raise RuntimeError("the house is not open")
+        return await asyncio.shield(self._loading)
+
+    def ready(self) -> dict[str, bool]:
+        """Which parts are ready; names no person and no collection."""
+        model = self._health is not None and self._health.state in {"ready", "loading"}
+        return {"database": True, "index": self.library is not None, "model": model}
+
+    async def status(self, person: Person) -> dict[str, Any]:
+        """What a person may know of the house: the owner everything, others their own queue and the collections they may read."""
+        status: dict[str, Any] = {
+            "uptime_s": round(time.time() - self.started_at, 1),
+            "waiting": self.dispatcher.waiting(),
+            "ready": self.ready(),
+            "model": self._model_status(),
+            "collections": await self._collections(person),
+        }
+        if person.owner and self.schedule is not None:
+            status["jobs"] = [asdict(run) for run in await self.schedule.last_runs()]
+        return status
+
+    def readers(self) -> dict[str, frozenset[str]]:
+        """Who may read each collection of the settings."""
+        return {config.name: self.people.resolve_readers(config.readers) for config in self.settings.collections}
+
+    async def reindex(
+        self,
+        name: str,
+        *,
+        prune: bool = False,
+        changed: set[Path] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> IndexReport:
+        """Bring a collection up to date with its folder; pauses while anyone waits for an answer."""
+        library = (await self.loaded()).library
+        report = await library.reindex(name, prune=prune, changed=changed, pause=self.dispatcher.idle, progress=progress)
+        self.telemetry.indexed(report)
+        return report
+
+    async def look_at_model(self) -> None:
+        """Ask the model server how it is, now and then; said once when it goes away and once when it is back."""
+        while True:
+            loaded = await self.loaded()
+            self._health = await loaded.model.check()
+            if self._health.state != self._said:
+                level = logging.INFO if self._health.state == "ready" else logging.WARNING
+                _log.log(level, "model state=%s model=%s detail=%s", self._health.state, self._health.model, self._health.detail)
+                back = self._said is not None and self._health.state in {"ready", "loading"}
+                self._said = self._health.state
+                if back:
+                    await self.reindex_all()
+            await asyncio.sleep(_LOOK_S)
+
+    async def reindex_all(self) -> None:
+        """Bring every collection up to date, one after the other; what fails is in its report."""
+        for config in self.settings.collections:
+            try:
+                await self.reindex(config.name)
+            except KnowledgeError as error:
+                _log.warning("index collection=%s error=%s", config.name, type(error).__name__)
+
+    def start_schedule(self) -> Schedule:
+        """Begin the jobs of the settings."""
+        from bot.schedule import Schedule
+
+        self.schedule = Schedule(self.database, jobs_of(self), self.settings.schedule.deadline_s)
+        self.schedule.start()
+        return self.schedule
+
+    @property
+    def _now(self) -> Loaded | None:
+        task = self._loading
+        return task.result() if task and task.done() and not task.cancelled() and task.exception() is None else None
+
+    async def _load(self, readers: Mapping[str, frozenset[str]]) -> Loaded:
+        started = time.perf_counter()
+        loading = await asyncio.to_thread(importlib.import_module, "bot.loading")
+        loaded: Loaded = await loading.load(self.settings, self.database, self.state.index, readers)
+        _log.info("library loaded seconds=%.2f", time.perf_counter() - started)
+        return loaded
+
+    async def _unload(self) -> None:
+        if self._loading is None:
+            return
+        if self._now is not None:
+            await self._now.close()
+        self._loading.cancel()
+        await asyncio.gather(self._loading, return_exceptions=True)
+
+    def _model_status(self) -> dict[str, Any]:
+        if self._health is None:
+            return {"name": self.model_name, "state": "unknown"}
+        share = self._health.vram_share
+        return {"name": self._health.model, "state": self._health.state, "detail": self._health.detail, "vram_share": share}
+
+    async def _collections(self, person: Person) -> list[dict[str, Any]]:
+        if self.library is None:
+            return []
+        readers = {"everyone", f"person:{person.id}"} | ({"owner"} if person.owner else set())
+        scope = self.library.scope(frozenset(readers))
+        found = await self.library.status()
+        return [asdict(one) for one in found if person.owner or one.name in scope.collections]
