@@ -94,6 +94,14 @@ class VectorStore:
             blobs += blob
         return found, np.frombuffer(blobs, np.float32).reshape(len(found), -1) if found else np.empty((0, 0), np.float32)
 
+    async def held(self, space: str, ids: Sequence[int]) -> set[int]:
+        """Those of `ids` that the space holds."""
+        found: set[int] = set()
+        for start in range(0, len(ids), _READ):
+            answer, _ = await self._call("held", {"space": space, "ids": list(ids[start : start + _READ])})
+            found.update(answer["ids"])
+        return found
+
     async def pages(self, space: str) -> AsyncIterator[list[int]]:
         """All ids of a space, page by page; nothing may be written to it meanwhile."""
         offset = 0
@@ -108,6 +116,11 @@ class VectorStore:
         """Remove vectors, in slices."""
         for start in range(0, len(ids), _SLICE):
             await self._call("delete", {"space": space, "ids": list(ids[start : start + _SLICE])})
+
+    async def recovered(self) -> None:
+        """Wait until a recovery under way has ended, well or not."""
+        if self._recovery is not None:
+            await asyncio.wait([self._recovery])
 
     async def drop(self, space: str) -> None:
         """Remove a space whole."""

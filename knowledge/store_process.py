@@ -39,8 +39,9 @@ def main(descriptor: int, folder: Path) -> None:
     from knowledge.vectors import Vectors
 
     vectors = Vectors(folder)
-    methods = (vectors.open, vectors.add, vectors.query, vectors.vectors, vectors.page, vectors.delete, vectors.drop)
-    serve(descriptor, {method.__name__: method for method in methods}, threads=2)
+    reading = (vectors.open, vectors.query, vectors.vectors, vectors.held, vectors.page)
+    writing = (vectors.add, vectors.delete, vectors.drop)
+    serve(descriptor, {method.__name__: method for method in (*reading, *writing)}, threads=2)
 
 
 if __name__ == "__main__":

@@ -152,6 +152,13 @@ class Vectors:
         found = self._spaces[params["space"]].get(ids=[str(i) for i in params["ids"]], include=["embeddings"])
         return {"ids": [int(i) for i in found["ids"]]}, np.asarray(found["embeddings"], np.float32).tobytes()
 
+    def held(self, params: dict[str, Any], _blob: bytes) -> Answer:
+        """Those of `ids` that `space` holds."""
+        if params["space"] not in self._spaces:
+            return {"ids": []}, b""
+        found = self._spaces[params["space"]].get(ids=[str(i) for i in params["ids"]], include=[])
+        return {"ids": [int(i) for i in found["ids"]]}, b""
+
     def page(self, params: dict[str, Any], _blob: bytes) -> Answer:
         """The ids of `space` from `offset` on, at most 2,000; an unbounded call raises over 100,000 rows."""
         if params["space"] not in self._spaces:

@@ -1,0 +1,108 @@
+"""The full-text leg: which words of a question are asked for, and the FTS5 query over live chunks of a scope."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import Connection
+
+_WORD = re.compile(r"[^\W_]+")
+_TERMS = 12
+_SHARE = 0.2
+"""Words are asked for, the rarest first, until the chunks they stand in add up to this share: the rest costs time, not hits."""
+
+_FRENCH = """
+    a ai aie ainsi alors apres as au aucun aucune aujourd aussi autre autres aux avant avec avez avoir avons bien c ca
+    car ce ceci cela celle celles celui ces cet cette ceux chaque chez ci comme comment d dans de depuis des deux doit
+    doivent donc dont du elle elles en encore entre est et etait etant ete etes etre eu faire fait faut hui il ils j je
+    jusqu jusque l la laquelle le lequel les lesquels leur leurs lors lorsqu lorsque lui m ma mais me meme memes mes moi
+    moins mon n ne ni non nos notre nous on ont ou par parce pas pendant peu peut peuvent peux plus plusieurs pour
+    pourquoi puis puisque qu quand que quel quelle quelles quels qui quoi s sa sans se selon sera ses si soit son sont
+    sous suis sur t ta te tes toi ton tous tout toute toutes tres tu un une vers veut voici voila vos votre vous y
+"""
+_ENGLISH = """
+    about above after again against all also am an and any are at be because been before being below between both but by
+    can could did do does doing down during each few for from further had has have having he her here hers him his how i
+    if in into is it its itself just may me might more most must my no nor not of off on once only or other our ours out
+    over own same shall she should so some such than that the their theirs them then there these they this those through
+    to too under until up upon very was we were what when where which while who whom whose why will with would you your
+    yours
+"""
+_STOP = frozenset(f"{_FRENCH} {_ENGLISH}".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of a question: those asked for, and the weight of each word, known to the index or not.
+
+    `weights` are inverse document frequencies as BM25 has them; `chunks` is how many the index holds, dead ones included.
+    """
+
+    asked: tuple[str, ...]
+    weights: dict[str, float]
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A hit: chunk and BM25 score, higher is better."""
+
+    chunk_id: int
+    score: float
+
+
+def folded(question: str) -> list[str]:
+    """The words of a question as FTS5's `unicode61 remove_diacritics 2` cuts them, stop words removed, each once, in order."""
+    plain = "".join(mark for mark in unicodedata.normalize("NFD", question.lower()) if not unicodedata.combining(mark))
+    words = dict.fromkeys(_WORD.findall(plain))
+    return [word for word in words if word not in _STOP and (len(word) > 1 or word.isdigit())]
+
+
+def words_of(connection: Connection, question: str) -> Words:
+    """Choose the words to ask for: at most twelve, rarest first, until they stand in a fifth of the chunks."""
+    chunks = connection.execute(_COUNT).scalar() or 0
+    frequencies = {word: connection.execute(_FREQUENCY, {"word": word}).scalar() or 0 for word in folded(question)}
+    weights = {word: math.log(1 + (chunks - count + 0.5) / (count + 0.5)) for word, count in frequencies.items()}
+    asked: list[str] = []
+    sum_ = 0
+    for word in sorted((word for word, count in frequencies.items() if count), key=frequencies.__getitem__)[:_TERMS]:
+        if asked and sum_ + frequencies[word] > _SHARE * chunks:
+            break
+        asked.append(word)
+        sum_ += frequencies[word]
+    return Words(tuple(asked), weights, chunks)
+
+
+def search(connection: Connection, words: Words, collections: Collection[str], limit: int) -> list[Found]:
+    """The best live chunks of these collections by BM25 (FTS5's: k1 1.2, b 0.75), headings counting double.
+
+    The best of the whole index are looked at first, which is cheap; when too few of them are in the scope, all of them are.
+    """
+    if not words.asked or not collections:
+        return []
+    values = {"match": " OR ".join(f'"{word}"' for word in words.asked), "collections": list(collections), "limit": limit}
+    found = connection.execute(_SEARCH, {**values, "depth": 4 * limit}).all()
+    if len(found) < limit:
+        found = connection.execute(_SEARCH, {**values, "depth": -1}).all()
+    return [Found(id_, -score) for id_, score in found]
+
+
+_COUNT = text("SELECT count(*) FROM chunks")
+_FREQUENCY = text("SELECT doc FROM chunk_vocabulary WHERE term = :word")
+_SEARCH = text(
+    """SELECT hits.id, hits.score FROM (
+        SELECT rowid AS id, bm25(chunk_words, 2.0, 1.0) AS score FROM chunk_words WHERE chunk_words MATCH :match
+        ORDER BY score LIMIT :depth) AS hits
+    JOIN chunks ON chunks.id = hits.id
+    JOIN documents ON documents.id = chunks.document_id AND documents.version = chunks.version
+    WHERE documents.collection IN :collections ORDER BY hits.score LIMIT :limit"""
+).bindparams(bindparam("collections", expanding=True))
