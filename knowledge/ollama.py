@@ -116,9 +116,10 @@ class OllamaChat(StreamedChat):
     def _piece(self, lines: Sequence[bytes]) -> Piece:
         """The words of several lines in one piece; `done` when the last line was among them."""
         words: list[str] = []
+        parsed = self._wire.parsed
         try:
             for line in filter(None, lines):
-                said = self._wire.parsed(line)
+                said = parsed(line)
                 words.append(said["message"]["content"])
                 if said.get("remote_host") and self.name not in self._config.remote:
                     raise ModelUnfitError("the server passes it on", model=self.name, address=self._wire.address)
