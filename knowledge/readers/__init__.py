@@ -30,10 +30,10 @@ SUFFIXES: Final = frozenset(_MODULES)
 
 
 def read_file(path: Path, limits: Limits) -> Reading:
-    """Read one file. Raises `UnreadableError` with one sentence for the index report. Runs long: never on the event loop."""
+    """Read one file. Raises `UnreadableError` with one clause for the index report. Runs long: never on the event loop."""
     module = _MODULES.get(path.suffix.lower())
     if module is None:
-        raise UnreadableError(f"Files of the kind {path.suffix or path.name} are not read.")
+        raise UnreadableError(f"files of the kind {path.suffix or path.name} are not read")
     # Imported when the first file of its kind comes: pypdf alone costs 0.3 s and 40 MB.
     reading: Reading = importlib.import_module(f"{__name__}.{module}").read(path, limits)
     return reading

@@ -41,7 +41,7 @@ def read(path: Path, limits: Limits) -> Reading:
     """Read an HTML file. Malformed markup is read the way a browser would."""
     reading = parsed(_decoded(bytes_of(path, limits), limits), title_of(path))
     if not reading.sections:
-        raise UnreadableError("The page holds no text.")
+        raise UnreadableError("it holds no text")
     return reading
 
 
@@ -50,7 +50,7 @@ def parsed(markup: str, title: str) -> Reading:
     try:
         tree = LexborHTMLParser(markup)
     except SelectolaxError as error:
-        raise UnreadableError("The page is damaged.") from error
+        raise UnreadableError("it is damaged, or not HTML") from error
     outline = Outline()
     if tree.body is not None:
         page = _Page(outline)

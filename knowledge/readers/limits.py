@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ class Limits:
     def check_text(self, size: float) -> None:
         """Raise `UnreadableError` when `size` bytes of text are more than one file may hold."""
         if size > self.text_mb * _MB:
-            raise UnreadableError(f"The file holds more than {self.text_mb:g} MB of text, the limit of reading.text_mb.")
+            raise UnreadableError(f"it holds more than {self.text_mb:g} MB of text, the limit of reading.text_mb")
 
 
 def bytes_of(path: Path, limits: Limits) -> bytes:
@@ -34,17 +33,17 @@ def bytes_of(path: Path, limits: Limits) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise UnreadableError("It is not a regular file.")  # Opening a pipe would wait for ever.
+            raise UnreadableError("it is not a regular file")  # Opening a pipe would wait for ever.
         if status.st_size > limits.file_mb * _MB:
             size = f"{status.st_size / _MB:,.0f} MB"
-            raise UnreadableError(f"The file has {size}, more than the {limits.file_mb:g} MB that reading.file_mb allows.")
+            raise UnreadableError(f"it has {size}, more than the {limits.file_mb:g} MB that reading.file_mb allows")
         content = path.read_bytes()
     except PermissionError as error:
-        raise UnreadableError("This account may not read the file.") from error
+        raise UnreadableError("this account may not read it") from error
     except OSError as error:
-        raise UnreadableError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.") from error
+        raise UnreadableError(f"it cannot be read: {error.strerror}") from error
     if not content:
-        raise UnreadableError("The file is empty.")
+        raise UnreadableError("it is empty")
     return content
 
 

@@ -36,7 +36,7 @@ def read(path: Path, limits: Limits) -> Reading:
     """Read a Markdown file: one section for each heading that has text of its own."""
     reading = parsed(clean(decoded(bytes_of(path, limits), limits)), title_of(path))
     if not reading.sections:
-        raise UnreadableError("The file holds no text.")
+        raise UnreadableError("it holds no text")
     return reading
 
 

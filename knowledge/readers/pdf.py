@@ -42,23 +42,23 @@ def read(path: Path, limits: Limits) -> Reading:
     except UnreadableError:
         raise
     except FileNotDecryptedError as error:
-        raise UnreadableError("The PDF is protected by a password.") from error
+        raise UnreadableError("it is protected by a password") from error
     except LimitReachedError as error:
-        raise UnreadableError("The PDF unpacks to far more than it should hold.") from error
+        raise UnreadableError("it unpacks to far more than a document should hold") from error
     except MemoryError:
         raise  # The limit is the worker's, and so is the sentence.
     except Exception as error:  # fed with broken bytes the parser raises KeyError, RecursionError, zlib.error, …
-        raise UnreadableError("The PDF is damaged, or not a PDF.") from error
+        raise UnreadableError("it is damaged, or not a PDF") from error
 
 
 def _reading(pdf: PdfReader, title: str, limits: Limits) -> Reading:
     if pdf.is_encrypted and not pdf.decrypt(""):
-        raise UnreadableError("The PDF is protected by a password.")
+        raise UnreadableError("it is protected by a password")
     if len(pdf.pages) > limits.pages:
-        raise UnreadableError(f"The PDF has {len(pdf.pages):,} pages, more than the {limits.pages:,} that reading.pages allows.")
+        raise UnreadableError(f"it has {len(pdf.pages):,} pages, more than the {limits.pages:,} that reading.pages allows")
     sections = tuple(_sections(pdf, limits))
     if not sections:
-        raise UnreadableError("The PDF holds no text: it is probably a scan.")
+        raise UnreadableError("it holds no text: it is probably a scan")
     title = _title(pdf) or title
     return Reading(title, sections, language_of("\n".join((title, *(section.text for section in sections[:20])))))
 
@@ -74,7 +74,7 @@ def _sections(pdf: PdfReader, limits: Limits) -> Iterator[Section]:
         if text:
             yield Section(text, headings.get(number, ()), number)
     if broken == len(pdf.pages):
-        raise UnreadableError("The PDF is damaged: none of its pages can be read.")
+        raise UnreadableError("it is damaged: none of its pages can be read")
 
 
 def _text(page: PageObject) -> str | None:

@@ -32,7 +32,7 @@ def read(path: Path, limits: Limits) -> Reading:
     """Read a text file as one section without headings."""
     text = clean(decoded(bytes_of(path, limits), limits))
     if not text:
-        raise UnreadableError("The file holds no text.")
+        raise UnreadableError("it holds no text")
     return Reading(title_of(path), (Section(text),), language_of(text))
 
 
@@ -70,7 +70,7 @@ def _without_mark(content: bytes) -> str:
     for offset, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
         if sample[offset::2].count(0) > 0.7 * half and sample[1 - offset :: 2].count(0) < 0.05 * half:
             return content.decode(encoding, "replace")
-    raise UnreadableError("The file is binary, not text.")
+    raise UnreadableError("it is binary, not text")
 
 
 def _guessed(content: bytes, first_bad: int) -> str:
@@ -80,7 +80,7 @@ def _guessed(content: bytes, first_bad: int) -> str:
         return text  # UTF-8 with a few broken bytes: guessing anew would garble every accent for their sake.
     sample = content[max(0, first_bad - 1024) :][:_EXAMINED]
     if _is_binary(sample):
-        raise UnreadableError("The file is binary, not text.")
+        raise UnreadableError("it is binary, not text")
     western = sample.decode("cp1252", "replace")
     foreign = [character for character in western if character > "\x7f"]
     if sum(character.lower() in _WESTERN for character in foreign) >= 0.95 * len(foreign):
@@ -99,5 +99,5 @@ def _detected(sample: bytes) -> str:
 
     best = from_bytes(sample).best()
     if best is None:
-        raise UnreadableError("The file is in no encoding that could be recognised.")
+        raise UnreadableError("its encoding could not be recognised")
     return best.encoding
