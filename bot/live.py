@@ -1,10 +1,48 @@
-"""What followers of one question see while it is answered: their place, signs of life, words, the reply."""
+"""One question while it is answered: as the answerer receives it, as its followers see it, and as it ends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from adapters.types import Reply
+from adapters.types import Message, Reply
+
+if TYPE_CHECKING:
+    from bot.people import Person
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message whose turn has come.
+
+    `id` is the inbox's own, `attempt` counts from 1, `received_at` is in seconds since the epoch. `space` is `private`,
+    `private:NAME`, or `PLATFORM:CHAT[:THREAD]`: with the person it makes the conversation.
+    """
+
+    id: int
+    message: Message
+    person: Person
+    conversation_id: int
+    space: str
+    attempt: int
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewTurn:
+    """What is remembered of an answer. `documents` are the ids of all documents it was made from."""
+
+    question: str
+    answer: str
+    documents: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of an answer. Without a `turn` it leaves no trace in the memory: a command, a failure."""
+
+    reply: Reply
+    turn: NewTurn | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ inbox = Table(
     Column("outcome", String(16), comment="answered, dead, expired or cancelled"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("alone", Boolean, nullable=False, server_default="0", comment="the process died over it and others: run it alone"),
+    Column("erase", Boolean, nullable=False, server_default="0", comment="its person was forgotten: it goes once it is sent"),
     Column("message", Text, nullable=False, comment="JSON"),
     Column("reply", Text, comment="JSON"),
     Column("received_at", Float, nullable=False),

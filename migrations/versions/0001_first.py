@@ -113,6 +113,9 @@ def upgrade() -> None:
         sa.Column(
             "alone", sa.Boolean(), server_default="0", nullable=False, comment="the process died over it and others: run it alone"
         ),
+        sa.Column(
+            "erase", sa.Boolean(), server_default="0", nullable=False, comment="its person was forgotten: it goes once it is sent"
+        ),
         sa.Column("message", sa.Text(), nullable=False, comment="JSON"),
         sa.Column("reply", sa.Text(), nullable=True, comment="JSON"),
         sa.Column("received_at", sa.Float(), nullable=False),

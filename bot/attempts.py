@@ -1,0 +1,194 @@
+"""One attempt at a message: lease it, let the answerer work, commit how it ended. A failed one says when to try again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Protocol
+
+from adapters.types import Reply
+from bot.delivery import insist
+from bot.doors import PullDoor
+from bot.live import Finished, NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
+from bot.sentences import Language, as_language, say
+from knowledge.failpoints import failpoint
+from knowledge.language import language_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping, Sequence
+
+    from adapters.types import Message, Part
+    from bot.doors import Door
+    from bot.follow import Live
+    from bot.inbox import Inbox
+    from bot.inbox_rows import Pending
+
+_log = logging.getLogger(__name__)
+
+
+class Answerer(Protocol):
+    """Makes the reply to a message."""
+
+    def answer(self, received: Received) -> AsyncGenerator[Step | Words | Waiting | Restarted | Outcome]:
+        """Yield signs of life and words, and last the `Outcome`.
+
+        Closing it, or cancelling the task, closes the model's request. An exception is a fault of ours: the attempt counts, and
+        another follows.
+        """
+
+
+class _InterruptedError(Exception):
+    """The person stopped the attempt."""
+
+
+class Attempts:
+    """The attempts that run. `most`: how many one message gets; `retry_s`: seconds before the second, the third, …"""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        answerer: Answerer,
+        doors: Mapping[str, Door],
+        *,
+        most: int,
+        retry_s: Sequence[float],
+        language: Language,
+    ) -> None:
+        self._inbox = inbox
+        self._answerer = answerer
+        self._doors = doors
+        self._most = most
+        self._retry_s = retry_s
+        self._language: Language = language
+        self._answering: dict[int, asyncio.Task[None]] = {}
+        self._leasing: set[int] = set()
+        self._interrupted: set[int] = set()
+
+    async def make(self, pending: Pending, live: Live) -> float | None:
+        """Answer a message. None when it is closed, or was erased; else the seconds before it is to be tried again."""
+        hopeless = self._hopeless(pending)
+        if hopeless is not None:
+            await self.close(pending, live, hopeless[0], self.said(hopeless[1], pending.message))
+            return None
+        self._leasing.add(pending.id)
+        try:
+            if not await self._lease(pending, live):
+                live.publish(Finished(self.said("forgotten", pending.message)))
+                return None
+            return await self._try(pending, live)
+        finally:
+            self._leasing.discard(pending.id)
+            self._interrupted.discard(pending.id)
+
+    async def close(self, pending: Pending, live: Live, outcome: str, reply: Reply, turn: NewTurn | None = None) -> None:
+        """Commit how a message ended, then let its followers see it."""
+        parts = await self._parts(pending, reply)
+
+        async def commit() -> bool:
+            return await self._inbox.close(pending.id, outcome, reply, parts, turn)
+
+        closed = await insist(commit, self._retry_s, live.fail)
+        live.recover()
+        live.publish(Finished(reply if closed else self.said("forgotten", pending.message)))
+
+    def interrupt(self, id_: int) -> bool:
+        """Stop the attempt at a message. False when there is none, or when its end is being committed."""
+        task = self._answering.get(id_)
+        if task is None and id_ not in self._leasing:
+            return False
+        self._interrupted.add(id_)
+        if task is not None:
+            task.cancel()
+        return True
+
+    def said(self, sentence: str, message: Message | None) -> Reply:
+        """A sentence of ours as a reply, in the language of the message."""
+        guessed = as_language(language_of(message.text)) or as_language(message.locale) if message else None
+        return Reply(say(sentence, guessed or self._language), error=sentence)
+
+    def _hopeless(self, pending: Pending) -> tuple[str, str] | None:
+        """Outcome and sentence for what is not to be tried any more."""
+        if pending.attempts >= self._most:
+            return "dead", "gave_up"
+        if time.time() > pending.expires_at or pending.message.platform not in self._doors:
+            return "expired", "expired"
+        return None
+
+    async def _lease(self, pending: Pending, live: Live) -> bool:
+        leased = await insist(lambda: self._inbox.lease(pending.id), self._retry_s, live.fail)
+        live.recover()
+        pending.attempts += 1
+        return leased
+
+    async def _try(self, pending: Pending, live: Live) -> float | None:
+        try:
+            outcome = await self._interruptible(pending, live)
+        except _InterruptedError:
+            await self.close(pending, live, "cancelled", self.said("cancelled", pending.message))
+        except Exception:  # noqa: BLE001 -- whatever the answerer may raise: the message must be answered all the same
+            _log.exception("attempt failed message=%d attempt=%d", pending.id, pending.attempts)
+            return await self._failed(pending, live)
+        else:
+            await self.close(pending, live, "answered", outcome.reply, outcome.turn)
+        return None
+
+    async def _failed(self, pending: Pending, live: Live) -> float | None:
+        if pending.attempts >= self._most:
+            await self.close(pending, live, "dead", self.said("gave_up", pending.message))
+            return None
+        wait = self._retry_s[min(pending.attempts, len(self._retry_s)) - 1]
+        await insist(lambda: self._inbox.fail(pending.id, time.time() + wait), self._retry_s, live.fail)
+        live.recover()
+        pending.alone = False
+        live.publish(Restarted())
+        return wait
+
+    async def _interruptible(self, pending: Pending, live: Live) -> Outcome:
+        """The outcome; `_InterruptedError` when a person, not the end of the daemon, cancelled this task meanwhile."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._leasing.discard(pending.id)
+        if pending.id in self._interrupted:
+            raise _InterruptedError
+        self._answering[pending.id] = task
+        try:
+            return await self._answer(pending, live)
+        except asyncio.CancelledError:
+            if pending.id not in self._interrupted or task.uncancel():
+                raise
+            raise _InterruptedError from None
+        finally:
+            del self._answering[pending.id]
+
+    async def _answer(self, pending: Pending, live: Live) -> Outcome:
+        received = Received(
+            pending.id,
+            pending.message,
+            pending.person,
+            pending.conversation_id,
+            pending.space,
+            pending.attempts,
+            pending.received_at,
+        )
+        point = "answer.first_words"
+        async with aclosing(self._answerer.answer(received)) as events:
+            async for event in events:
+                if isinstance(event, Outcome):
+                    return event
+                live.publish(event)
+                if isinstance(event, Words):
+                    failpoint(point)
+                    point = "answer.mid_stream"
+        raise RuntimeError("the answerer ended without an outcome")
+
+    async def _parts(self, pending: Pending, reply: Reply) -> Sequence[Part]:
+        door = self._doors.get(pending.message.platform)
+        if door is None or isinstance(door, PullDoor):
+            return ()
+        try:
+            return await asyncio.to_thread(door.parts, reply)
+        except Exception:  # noqa: BLE001 -- a fault of the door's own: without its parts the reply can still be fetched, and the lane goes on
+            _log.exception("reply could not be cut message=%d", pending.id)
+            return ()

@@ -1,0 +1,283 @@
+"""From the inbox to the reply: each message in its lane, then its turn at the model, fair between people, and cancellable.
+
+Everything here happens on the event loop and is woken by events. What lasts is in `bot.inbox`; what is here can be lost at any
+moment, and `run` builds it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from bot.attempts import Attempts
+from bot.delivery import RETRY_S, Delivery
+from bot.doors import PullDoor
+from bot.errors import DatabaseError, RejectedError
+from bot.follow import Live
+from bot.inbox import LEASE_S, space_of
+from bot.inbox_rows import Pending
+from bot.lanes import Lanes
+from bot.live import Event, Finished, Waiting
+from bot.screening import check_room, screen
+from bot.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping, Sequence
+
+    from adapters.types import Message
+    from bot.attempts import Answerer
+    from bot.doors import Door
+    from bot.inbox import Inbox
+    from bot.people import Person
+    from bot.sentences import Language
+    from bot.settings import LimitsConfig
+
+_SHOW_S = 0.2
+"""Followers see their place change at most that often."""
+
+_HOUR_S = 3600.0
+_log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """The line. `slots`: how many answers are written at the same time."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        answerer: Answerer,
+        doors: Mapping[str, Door],
+        limits: LimitsConfig,
+        slots: int,
+        *,
+        language: Language = "en",
+        retry_s: Sequence[float] = RETRY_S,
+    ) -> None:
+        self._inbox = inbox
+        self._doors = doors
+        self._limits = limits
+        self._slots = slots
+        self._retry_s = retry_s
+        self._attempts = Attempts(inbox, answerer, doors, most=limits.attempts, retry_s=retry_s, language=language)
+        self._delivery = Delivery(inbox, retry_s)
+        self._lanes = Lanes()
+        self._live: dict[int, Live] = {}
+        self._arriving: Counter[int] = Counter()
+        self._answering: dict[int, Pending] = {}
+        self._tasks = Tasks()
+        self._recovered, self._quiet = asyncio.Event(), asyncio.Event()
+        self._places: asyncio.TimerHandle | None = None
+        self._draining = False
+
+    async def receive(self, message: Message, person: Person) -> int:
+        """Store a message and put it in its lane; return its inbox id, the same however often it is delivered.
+
+        0: it was answered once, then forgotten. Raises `RejectedError`, and `DatabaseError`: then nothing is stored.
+        """
+        screen(message, self._limits)
+        await self._recovered.wait()
+        # A caller that goes away leaves what it sent to be taken: it may be in the database already.
+        return await asyncio.shield(self._tasks.work(self._arrive(message, person), "receive"))
+
+    async def follow(self, inbox_id: int) -> AsyncGenerator[Event]:
+        """The present state of a message (its place, its words so far), then every change; ends with `Finished`.
+
+        Works for finished ones too. Raises `DatabaseError` when the disk refuses what is to be committed: the message stays, and
+        is answered when there is room.
+        """
+        await self._recovered.wait()
+        live = self._live.get(inbox_id)
+        if live is None:
+            yield Finished(await self._inbox.reply(inbox_id) or self._attempts.said("forgotten", None))
+            return
+        place = self.position(inbox_id)
+        if place is not None:
+            live.publish(Waiting(place))
+        async with aclosing(live.follow()) as events:
+            async for event in events:
+                yield event
+
+    async def cancel(self, inbox_id: int) -> bool:
+        """Stop a message that waits or is being answered: the model's request closes. False: too late, or unknown."""
+        pending = self._lanes.drop(inbox_id)
+        if pending is None:
+            return self._attempts.interrupt(inbox_id)
+        self._note()
+        await asyncio.shield(self._tasks.work(self._stopped(pending), f"cancel {inbox_id}"))
+        return True
+
+    def waiting(self) -> int:
+        """How many messages wait for their turn."""
+        return len(self._lanes)
+
+    def answering(self) -> int:
+        """How many messages are being answered."""
+        return len(self._answering)
+
+    def position(self, inbox_id: int) -> int | None:
+        """The place of a message in the line, from 1; None when it does not wait."""
+        return self._lanes.positions().get(inbox_id)
+
+    async def idle(self) -> None:
+        """Return once nobody waits for an answer (a message whose next try is minutes away does not count)."""
+        await self._quiet.wait()
+
+    async def run(self) -> None:
+        """Take up what a former process left, then serve until cancelled."""
+        await self._recover()
+        try:
+            while True:
+                await asyncio.sleep(LEASE_S / 3)
+                await self._beat()
+        finally:
+            await self.drain(0)
+
+    async def drain(self, grace_s: float) -> None:
+        """Start nothing more, let what is being written finish within `grace_s`, give back the rest: the next start goes on."""
+        self._draining = True
+        if self._places is not None:
+            self._places.cancel()
+        await self._tasks.finish(grace_s)
+        interrupted = list(self._answering)
+        await self._tasks.cancel()
+        if interrupted:
+            try:
+                await self._inbox.give_back(interrupted)
+            except DatabaseError as error:
+                _log.warning("interrupted attempts will count: %s", error)
+
+    async def _arrive(self, message: Message, person: Person) -> int:
+        of_person = self._lanes.of_person(person.id) + self._arriving[person.id]
+        try:
+            check_room(len(self._lanes) + self._arriving.total(), of_person, self._limits)
+        except RejectedError:
+            known = await self._inbox.known(message, person)
+            if known is None:
+                raise
+            return known
+        self._arriving[person.id] += 1
+        expires_at = time.time() + self._limits.expire_h * _HOUR_S
+        try:
+            arrived = await self._inbox.receive(message, person, expires_at)
+        finally:
+            self._arriving[person.id] -= 1
+        if arrived.fresh:
+            self._admit(Pending(arrived.id, message, person, arrived.conversation_id, space_of(message), time.time(), expires_at))
+        return arrived.id
+
+    def _admit(self, pending: Pending) -> None:
+        self._live[pending.id] = Live()
+        self._lanes.add(pending)
+        self._fill()
+
+    def _fill(self) -> None:
+        """Start what may start now."""
+        while not self._draining and len(self._answering) < self._slots:
+            if any(pending.alone for pending in self._answering.values()):
+                break
+            pending = self._lanes.next(idle=not self._answering)
+            if pending is None:
+                break
+            self._answering[pending.id] = pending
+            self._tasks.work(self._serve(pending), f"message {pending.id}")
+        self._note()
+
+    async def _serve(self, pending: Pending) -> None:
+        """One attempt, holding a slot; then, still holding the lane, the delivery or the wait for the next attempt."""
+        try:
+            retry_s = await self._attempts.make(pending, self._live[pending.id])
+        except Exception:  # noqa: BLE001 -- logged: a fault of ours must not stop the lane for ever
+            _log.exception("message failed id=%d", pending.id)
+            retry_s = self._retry_s[-1]
+        finally:
+            del self._answering[pending.id]
+            self._fill()
+        if retry_s is not None:
+            self._lanes.again(pending)
+            self._tasks.wait(self._free_after(retry_s, pending.conversation_id), f"wait {pending.id}")
+            return
+        del self._live[pending.id]
+        await self._deliver([pending])
+        self._free(pending.conversation_id)
+
+    async def _stopped(self, pending: Pending) -> None:
+        """Close and deliver a message that was cancelled while it waited."""
+        live = self._live.pop(pending.id)
+        await self._attempts.close(pending, live, "cancelled", self._attempts.said("cancelled", pending.message))
+        await self._deliver([pending])
+
+    async def _deliver(self, answered: list[Pending]) -> None:
+        for pending in answered:
+            door = self._doors.get(pending.message.platform)
+            if door is not None and not isinstance(door, PullDoor):
+                await self._delivery.deliver(pending, door)
+
+    async def _deliver_left(self, conversation: int, answered: list[Pending]) -> None:
+        """What a former process had answered and not sent; its lane goes on behind it."""
+        await self._deliver(answered)
+        self._free(conversation)
+
+    async def _free_after(self, wait_s: float, conversation: int) -> None:
+        await asyncio.sleep(wait_s)
+        self._free(conversation)
+
+    def _free(self, conversation: int) -> None:
+        self._lanes.free(conversation)
+        self._fill()
+
+    async def _recover(self) -> None:
+        left = await self._inbox.recover()
+        answered: dict[int, list[Pending]] = {}
+        for pending in left:
+            if pending.reply is not None:
+                answered.setdefault(pending.conversation_id, []).append(pending)
+                self._lanes.hold(pending.conversation_id, pending.person.id)
+        for pending in left:
+            if pending.reply is None:
+                self._take_up(pending)
+        for conversation, ready in answered.items():
+            self._tasks.work(self._deliver_left(conversation, ready), f"deliver {conversation}")
+        _log.info("recovered messages=%d", len(left))
+        self._recovered.set()
+        self._fill()
+
+    def _take_up(self, pending: Pending) -> None:
+        self._live[pending.id] = Live()
+        if pending.message.options.get("transient"):  # nobody waits for it: who asked was connected to the former process
+            self._tasks.work(self._stopped(pending), f"drop {pending.id}")
+            return
+        wait_s = pending.due_at - time.time()
+        if wait_s > 0 and not self._lanes.held(pending.conversation_id):
+            self._lanes.hold(pending.conversation_id, pending.person.id)
+            self._tasks.wait(self._free_after(wait_s, pending.conversation_id), f"wait {pending.id}")
+        self._lanes.add(pending)
+
+    async def _beat(self) -> None:
+        """Prove that the attempts run, and stop those whose message was erased meanwhile."""
+        if not self._answering:
+            return
+        try:
+            for erased in await self._inbox.beat(list(self._answering)):
+                self._attempts.interrupt(erased)
+        except DatabaseError as error:
+            _log.warning("no heartbeat: %s", error)
+
+    def _note(self) -> None:
+        """Something waits, runs or ended: tell who waits for quiet, and, not too often, who waits in the line."""
+        if self._answering or self._lanes.ready:
+            self._quiet.clear()
+        else:
+            self._quiet.set()
+        if self._places is None and len(self._lanes) and not self._draining:
+            self._places = asyncio.get_running_loop().call_later(_SHOW_S, self._show_places)
+
+    def _show_places(self) -> None:
+        self._places = None
+        for id_, place in self._lanes.positions().items():
+            live = self._live.get(id_)
+            if live is not None and live.followed:
+                live.publish(Waiting(place))

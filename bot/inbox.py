@@ -1,0 +1,201 @@
+"""No message lost, none answered twice: what the database knows of each message, from its arrival until its reply is sent.
+
+received -> running -> answered -> sent, with failed (waits for its next try) beside running. Each arrow is one transaction. The
+reply and what is remembered of it are in the one that says answered; so are its parts, each of which is then sent and
+acknowledged by itself. The outcome says how it ended: answered, dead (tried too often), expired, cancelled.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+
+from bot import inbox_rows as sql
+from bot.errors import RejectedError
+from bot.forget import erase_finished, handled_digest, salt_of
+from bot.stored import dump, dump_part, load_part, load_reply
+from bot.tables import inbox
+from knowledge.failpoints import failpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import Connection
+
+    from adapters.types import Message, Part, Reply
+    from bot.database import Database
+    from bot.inbox_rows import Pending
+    from bot.live import NewTurn
+    from bot.people import Person
+
+LEASE_S = 30.0
+"""An attempt proves within that time that it still runs."""
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Where a message is kept. `fresh` is false when it had come before; `id` is 0 when it was answered and then forgotten."""
+
+    id: int
+    conversation_id: int = 0
+    fresh: bool = False
+
+
+def space_of(message: Message) -> str:
+    """Where a conversation is held: all private chats of a person are one space, but for those with a name of their own."""
+    parts = ["private"] if message.private else [message.platform, message.chat]
+    return ":".join([*parts, message.thread] if message.thread else parts)
+
+
+class Inbox:
+    """The inbox, the outbox, and the turns that answers add to the memory. `bot.dispatch` decides what happens when."""
+
+    def __init__(self, database: Database, *, handled_days: float = 30) -> None:
+        self._database = database
+        self._handled_s = handled_days * DAY_S
+        self._salt = b""
+
+    async def receive(self, message: Message, person: Person, expires_at: float) -> Arrived:
+        """Store a message once, however often it is delivered.
+
+        Raises `RejectedError` (`conflict`, `binary`), `DatabaseError`.
+        """
+        row = sql.row_of(message, person, expires_at)
+        failpoint("inbox.receive.before")
+        arrived = await self._database.write(lambda connection: self._receive(connection, row, space_of(message)))
+        failpoint("inbox.receive.committed")
+        return arrived
+
+    async def known(self, message: Message, person: Person) -> int | None:
+        """The id of a message that had come before. Raises `RejectedError` as `receive` does."""
+        row = sql.row_of(message, person, 0)
+        found = await self._database.read(lambda connection: self._before(connection, row))
+        return found.id if found else None
+
+    async def lease(self, id_: int) -> bool:
+        """Begin an attempt. False when the message is not to be answered any more: it was erased."""
+        values = {"inbox_id": id_, "until": time.time() + LEASE_S}
+        leased = await self._database.write(lambda connection: connection.execute(sql.LEASE, values).rowcount)
+        failpoint("inbox.leased")
+        return bool(leased)
+
+    async def beat(self, ids: Collection[int]) -> set[int]:
+        """Prove that these attempts still run. Returns those whose messages were erased meanwhile."""
+
+        def work(connection: Connection) -> set[int]:
+            ours = inbox.c.id.in_(ids), inbox.c.state == "running"
+            connection.execute(update(inbox).where(*ours).values(lease_until=time.time() + LEASE_S))
+            return set(ids) - set(connection.scalars(select(inbox.c.id).where(*ours)))
+
+        return await self._database.write(work)
+
+    async def close(self, id_: int, outcome: str, reply: Reply, parts: Sequence[Part], turn: NewTurn | None = None) -> bool:
+        """Commit how a message ended: its reply, its parts, its turn, all or nothing. Without parts it is sent: it is fetched.
+
+        False when it was erased, or answered before.
+        """
+        values = {"inbox_id": id_, "new_outcome": outcome, "new_reply": dump(reply), "at": time.time()}
+        values["new_state"] = "answered" if parts else "sent"
+        rows = [{"inbox_id": id_, "ordinal": n, "payload": dump_part(part), "state": "waiting"} for n, part in enumerate(parts)]
+        failpoint("answer.commit.before")
+        closed = await self._database.write(lambda connection: self._close(connection, values, rows, turn))
+        failpoint("answer.committed")
+        if closed is None:
+            return False
+        await self._leave_no_trace(erased=closed)
+        return True
+
+    async def close_part(self, id_: int, ordinal: int, state: str, platform_id: str | None, *, last: bool) -> None:
+        """A part was `sent`, may have been (`unknown`), or was `refused`: then so are those behind it.
+
+        The last one closes the message.
+        """
+        values = {"of": id_, "place": ordinal, "new_state": state, "new_id": platform_id, "at": time.time()}
+
+        def work(connection: Connection) -> bool:
+            connection.execute(sql.PART, values)
+            if state == "refused":
+                connection.execute(sql.REFUSE_ALL, {"of": id_, "at": values["at"]})
+            return last and self._sent(connection, id_)
+
+        await self._leave_no_trace(erased=await self._database.write(work))
+        failpoint("send.acknowledged")
+
+    async def fail(self, id_: int, due_at: float) -> None:
+        """An attempt failed: the next one not before `due_at`. It did not take the process with it, so it need not run alone."""
+        values = {"state": "failed", "due_at": due_at, "alone": False, "lease_until": None}
+        statement = update(inbox).where(inbox.c.id == id_, inbox.c.state == "running").values(**values)
+        await self._database.write(lambda connection: connection.execute(statement))
+
+    async def give_back(self, ids: Collection[int]) -> None:
+        """Attempts were interrupted by the end of the daemon: they do not count."""
+        ours = inbox.c.id.in_(ids), inbox.c.state == "running"
+        statement = update(inbox).where(*ours).values(state="received", attempts=inbox.c.attempts - 1, lease_until=None)
+        await self._database.write(lambda connection: connection.execute(statement))
+
+    async def recover(self) -> list[Pending]:
+        """At start: every lease is void, and all that is not sent is to be gone on with, oldest first.
+
+        The death of the process counts as an attempt of what was running alone. Of several it is not known which one it was: each
+        is to run alone once.
+        """
+        return await self._database.write(sql.recover)
+
+    async def parts(self, id_: int) -> list[tuple[int, Part]]:
+        """The parts that are not acknowledged, in order."""
+        rows = await self._database.read(lambda connection: connection.execute(sql.PARTS, {"of": id_}).all())
+        return [(row.ordinal, load_part(row.payload)) for row in sorted(rows)]
+
+    async def reply(self, id_: int) -> Reply | None:
+        """The reply to a message, None when there is none (yet, or any more)."""
+        text = await self._database.read(lambda connection: connection.execute(sql.REPLY, {"inbox_id": id_}).scalar())
+        return load_reply(text) if text else None
+
+    def _receive(self, connection: Connection, row: dict[str, Any], space: str) -> Arrived:
+        before = self._before(connection, row)
+        if before is not None:
+            return before
+        key = {"person_id": row["person_id"], "space": space}
+        conversation = connection.execute(sql.CONVERSATION, key).scalar()
+        if conversation is None:
+            created = connection.execute(sql.NEW_CONVERSATION, {**key, "created_at": row["received_at"]})
+            conversation = created.lastrowid
+        stored = connection.execute(sql.NEW, {**row, "conversation_id": conversation})
+        return Arrived(stored.lastrowid, conversation, fresh=True)
+
+    def _before(self, connection: Connection, row: dict[str, Any]) -> Arrived | None:
+        key = {name: row[name] for name in ("platform", "account", "message_id")}
+        found = connection.execute(sql.FIND, key).first()
+        if found is None:
+            self._salt = self._salt or salt_of(connection)
+            digest = handled_digest(self._salt, *key.values())
+            return Arrived(0) if connection.execute(sql.HANDLED, {"digest": digest}).first() else None
+        if (found.person_id, found.body_hash) != (row["person_id"], row["body_hash"]):
+            raise RejectedError("conflict", "This key was used for another message: choose a new one.", 422)
+        return Arrived(found.id)
+
+    def _close(
+        self, connection: Connection, values: dict[str, Any], rows: list[dict[str, Any]], turn: NewTurn | None
+    ) -> bool | None:
+        """None when there is nothing to close, else whether the message was erased."""
+        found = connection.execute(sql.CLOSE, values).first()
+        if found is None:
+            return None
+        if rows:
+            connection.execute(sql.NEW_PART, rows)
+        if turn is not None:
+            sql.remember(connection, turn, values["inbox_id"], found.conversation_id)
+        return bool(found.erase and not rows and erase_finished(connection, values["inbox_id"], self._handled_s))
+
+    def _sent(self, connection: Connection, id_: int) -> bool:
+        found = connection.execute(sql.SENT, {"inbox_id": id_, "at": time.time()}).first()
+        return bool(found and found.erase and erase_finished(connection, id_, self._handled_s))
+
+    async def _leave_no_trace(self, *, erased: bool) -> None:
+        if erased:
+            await self._database.truncate_log()

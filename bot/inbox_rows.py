@@ -1,0 +1,150 @@
+"""The statements of the inbox, made once, so that SQLAlchemy finds them in its cache; and the rows they read and write."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+
+from bot.errors import RejectedError
+from bot.people import Person
+from bot.stored import dump, load_message, load_reply
+from bot.tables import conversations, handled, inbox, outbox, people, turn_documents, turns
+from knowledge.failpoints import failpoint
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row
+
+    from adapters.types import Message, Reply
+    from bot.live import NewTurn
+
+FIND = select(inbox.c.id, inbox.c.person_id, inbox.c.body_hash).where(
+    inbox.c.platform == bindparam("platform"),
+    inbox.c.account == bindparam("account"),
+    inbox.c.message_id == bindparam("message_id"),
+)
+HANDLED = select(handled.c.until).where(handled.c.digest == bindparam("digest"))
+CONVERSATION = select(conversations.c.id).where(
+    conversations.c.person_id == bindparam("person_id"), conversations.c.space == bindparam("space")
+)
+NEW_CONVERSATION = insert(conversations)
+NEW = insert(inbox)
+OPEN = ("received", "running", "failed")
+LEASE = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("inbox_id"), inbox.c.state.in_(OPEN))
+    .values(state="running", attempts=inbox.c.attempts + 1, lease_until=bindparam("until"))
+)
+CLOSE = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("inbox_id"), inbox.c.state.in_(OPEN))
+    .values(
+        state=bindparam("new_state"),
+        outcome=bindparam("new_outcome"),
+        reply=bindparam("new_reply"),
+        finished_at=bindparam("at"),
+        lease_until=None,
+    )
+    .returning(inbox.c.erase, inbox.c.conversation_id)
+)
+SENT = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("inbox_id"))
+    .values(state="sent", finished_at=bindparam("at"))
+    .returning(inbox.c.erase)
+)
+NEW_PART = insert(outbox)
+PART = (
+    update(outbox)
+    .where(outbox.c.inbox_id == bindparam("of"), outbox.c.ordinal == bindparam("place"))
+    .values(state=bindparam("new_state"), platform_id=bindparam("new_id"), closed_at=bindparam("at"))
+)
+REFUSE_ALL = (
+    update(outbox)
+    .where(outbox.c.inbox_id == bindparam("of"), outbox.c.state == "waiting")
+    .values(state="refused", closed_at=bindparam("at"))
+)
+PARTS = select(outbox.c.ordinal, outbox.c.payload).where(outbox.c.inbox_id == bindparam("of"), outbox.c.state == "waiting")
+NEW_TURN = insert(turns)
+NEW_TURN_DOCUMENT = insert(turn_documents)
+REPLY = select(inbox.c.reply).where(inbox.c.id == bindparam("inbox_id"))
+UNSENT = (
+    select(inbox, conversations.c.space, people.c.name, people.c.owner)
+    .join(conversations, conversations.c.id == inbox.c.conversation_id)
+    .join(people, people.c.id == inbox.c.person_id)
+    .where(inbox.c.state != "sent")
+    .order_by(inbox.c.id)
+)
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """A message on its way, as the database has it. `reply` is there once it was answered; times as in the tables."""
+
+    id: int
+    message: Message
+    person: Person
+    conversation_id: int
+    space: str
+    received_at: float
+    expires_at: float
+    attempts: int = 0
+    due_at: float = 0
+    alone: bool = False
+    reply: Reply | None = None
+
+
+def row_of(message: Message, person: Person, expires_at: float) -> dict[str, Any]:
+    """A new row of the inbox. Raises `RejectedError` for what is not text."""
+    try:
+        stored = dump(message)
+    except TypeError as error:
+        raise RejectedError("binary", "The message holds characters that are not text.") from error
+    return {
+        "platform": message.platform,
+        "account": message.account,
+        "message_id": message.id,
+        "body_hash": message.options.get("body_hash"),
+        "person_id": person.id,
+        "state": "received",
+        "message": stored,
+        "received_at": time.time(),
+        "expires_at": expires_at,
+    }
+
+
+def remember(connection: Connection, turn: NewTurn, inbox_id: int, conversation_id: int) -> None:
+    """Add a turn to the memory of a conversation."""
+    values = {"conversation_id": conversation_id, "inbox_id": inbox_id, "question": turn.question, "answer": turn.answer}
+    made = connection.execute(NEW_TURN, {**values, "created_at": time.time()})
+    if turn.documents:
+        turn_id = made.lastrowid
+        connection.execute(NEW_TURN_DOCUMENT, [{"turn_id": turn_id, "document_id": document} for document in turn.documents])
+    failpoint("memory.write")
+
+
+def recover(connection: Connection) -> list[Pending]:
+    """Void the leases and read what is not sent; see `Inbox.recover`."""
+    running = inbox.c.state == "running"
+    among_others = connection.execute(select(func.count()).where(running)).scalar_one() > 1
+    attempts = inbox.c.attempts - 1 if among_others else inbox.c.attempts
+    connection.execute(update(inbox).where(running).values(state="received", attempts=attempts, alone=True, lease_until=None))
+    return [_pending(row) for row in connection.execute(UNSENT)]
+
+
+def _pending(row: Row[*tuple[Any, ...]]) -> Pending:
+    return Pending(
+        id=row.id,
+        message=load_message(row.message),
+        person=Person(row.person_id, row.name, row.owner),
+        conversation_id=row.conversation_id,
+        space=row.space,
+        received_at=row.received_at,
+        expires_at=row.expires_at,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        alone=row.alone,
+        reply=load_reply(row.reply) if row.reply else None,
+    )

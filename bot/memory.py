@@ -1,0 +1,133 @@
+"""What is remembered of a conversation: its turns, for the one person it is held with, and only while that person may read every
+document they were made from. There is no call without person *and* conversation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, func, select, update
+
+from bot.stored import load_reply
+from bot.tables import conversations, inbox, turn_documents, turns
+from knowledge.types import PastTurn
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from adapters.types import Reply
+    from knowledge.types import Sql
+
+    Readable = Callable[[frozenset[int]], Awaitable[frozenset[int]]]
+    """Which of these documents the one who asks may read now."""
+
+_MOST = 200
+"""Turns that are looked at."""
+
+_COUNTED = 20_000
+"""Turns whose tokens are known without counting again."""
+
+_DOCUMENTS = (
+    select(func.group_concat(turn_documents.c.document_id)).where(turn_documents.c.turn_id == turns.c.id).scalar_subquery()
+)
+_REMEMBERED = (
+    conversations.c.id == bindparam("conversation"),
+    conversations.c.person_id == bindparam("person"),
+    turns.c.id >= conversations.c.first_turn,
+)
+_TURNS = (
+    select(turns.c.id, turns.c.question, turns.c.answer, _DOCUMENTS.label("documents"))
+    .join(conversations)
+    .where(*_REMEMBERED)
+    .order_by(turns.c.id.desc())
+    .limit(_MOST)
+)
+_LAST = (
+    select(inbox.c.reply, _DOCUMENTS.label("documents"))
+    .select_from(turns)
+    .join(conversations, conversations.c.id == turns.c.conversation_id)
+    .join(inbox, inbox.c.id == turns.c.inbox_id)
+    .where(*_REMEMBERED)
+    .order_by(turns.c.id.desc())
+    .limit(1)
+)
+_BEGIN_AT = (
+    update(conversations)
+    .where(conversations.c.id == bindparam("conversation"), conversations.c.person_id == bindparam("person"))
+    .values(first_turn=func.max(conversations.c.first_turn, bindparam("first")))
+)
+
+
+class Memory:
+    """The turns of all conversations, each reached with its person and its conversation alone."""
+
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+        self._tokens: dict[int, int] = {}
+
+    async def turns(
+        self, person_id: int, conversation_id: int, *, budget_tokens: int, count: Callable[[str], int], readable: Readable
+    ) -> list[PastTurn]:
+        """The turns that enter the next prompt, oldest first, within the budget.
+
+        They only grow at their end, so that the prompt's beginning stays the same, until they exceed the budget: then the oldest are
+        left out, for good, down to half of it.
+        """
+        key = {"person": person_id, "conversation": conversation_id}
+        rows = await self._sql.read(lambda connection: connection.execute(_TURNS, key).all())
+        if not rows:
+            return []
+        wanted = frozenset[int]().union(*map(_documents, rows))
+        allowed = await readable(wanted) if wanted else frozenset()
+        kept = [row for row in reversed(rows) if row.question and row.answer and _documents(row) <= allowed]
+        sizes = [self._size(row, count) for row in kept]
+        cut = _cut(sizes, budget_tokens)
+        if cut:
+            first = kept[cut].id if cut < len(kept) else kept[-1].id + 1
+            await self._sql.write(lambda connection: connection.execute(_BEGIN_AT, {**key, "first": first}))
+        return [PastTurn(row.question, row.answer, _documents(row)) for row in kept[cut:]]
+
+    async def reset(self, person_id: int, conversation_id: int) -> None:
+        """Start the conversation anew: nothing said so far enters a prompt again."""
+
+        def work(connection: Connection) -> None:
+            newest = connection.execute(select(func.coalesce(func.max(turns.c.id), 0))).scalar_one()
+            connection.execute(_BEGIN_AT, {"person": person_id, "conversation": conversation_id, "first": newest + 1})
+
+        await self._sql.write(work)
+
+    async def last_reply(self, person_id: int, conversation_id: int, *, readable: Readable) -> Reply | None:
+        """The reply of the last turn, with its sources; None when there is none, or the person may not read all of them any more."""
+        key = {"person": person_id, "conversation": conversation_id}
+        row = await self._sql.read(lambda connection: connection.execute(_LAST, key).first())
+        if row is None or not row.reply:
+            return None
+        documents = _documents(row)
+        if documents and not documents <= await readable(documents):
+            return None
+        return load_reply(row.reply)
+
+    def _size(self, row: Row[int, str, str, str | None], count: Callable[[str], int]) -> int:
+        size = self._tokens.get(row.id)
+        if size is None:
+            if len(self._tokens) >= _COUNTED:
+                self._tokens.clear()
+            size = self._tokens[row.id] = count(row.question) + count(row.answer)
+        return size
+
+
+def _documents(row: Row[int, str, str, str | None]) -> frozenset[int]:
+    return frozenset(map(int, row.documents.split(","))) if row.documents else frozenset()
+
+
+def _cut(sizes: Sequence[int], budget: int) -> int:
+    """How many of the oldest are left out. The newest stays whenever it fits by itself."""
+    total, cut = sum(sizes), 0
+    if total <= budget and len(sizes) < _MOST:
+        return 0
+    while cut < len(sizes) and (total > budget // 2 or len(sizes) - cut > _MOST // 2):
+        total -= sizes[cut]
+        cut += 1
+    return cut - 1 if cut == len(sizes) and cut and sizes[-1] <= budget else cut
