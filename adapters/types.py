@@ -70,7 +70,7 @@ class Reply:
     """What goes out. `error` is a machine-readable code when `text` is a sentence about a failure, else None.
 
     `refused` means: nothing relevant was found, `nearest` shows what came closest. `cut` means: the model's answer ended at
-    its length limit and `/continue` goes on. `timings` are seconds by step.
+    its length limit and `/continue` goes on. `timings` are seconds by step; the tokens are those the model read and wrote.
     """
 
     text: str
@@ -83,6 +83,8 @@ class Reply:
     conversation: str | None = None
     model: str | None = None
     timings: dict[str, float] = field(default_factory=dict)
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
