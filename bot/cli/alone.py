@@ -1,0 +1,66 @@
+"""A house opened for one verb, where no daemon runs: in a thread, so that the verb speaks to it exactly as to the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bot.errors import SettingsError
+from bot.local_client import LocalClient
+from bot.places import socket_path
+from bot.state import State, database_path, state_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.settings import Settings
+
+Leave = Callable[[], object]
+
+
+def existing_state(settings: Settings, *, or_empty: bool = False) -> Path:
+    """The state folder, which has to be one: no verb but `run` makes one, least of all out of somebody's folder of documents.
+
+    `or_empty`: a folder that is there and empty will do as well. Raises `SettingsError`.
+    """
+    folder = state_folder(settings.state)
+    if database_path(folder).exists() or (or_empty and folder.is_dir() and not any(folder.iterdir())):
+        return folder
+    raise SettingsError(f"there is no state in {folder}: `grillon run` makes it, and --state names another")
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[LocalClient]:
+    """Open the house here, and speak to it. Raises what opening raises: `StateInUseError`, `DatabaseError`, `SettingsError`."""
+    with State.claim(existing_state(settings, or_empty=True)) as state:
+        opened: Future[Leave] = Future()
+        thread = threading.Thread(target=lambda: asyncio.run(_serve(settings, state, opened)), name="house")
+        thread.start()
+        try:
+            leave = opened.result()
+            try:
+                with LocalClient(socket_path(settings)) as client:
+                    yield client
+            finally:
+                leave()
+        finally:
+            thread.join()
+
+
+async def _serve(settings: Settings, state: State, opened: Future[Leave]) -> None:
+    from bot.app import House
+    from bot.local_socket import LocalSocket
+
+    loop, left = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        async with House.open(settings, state) as house, LocalSocket(house, socket_path(settings)):
+            opened.set_result(lambda: loop.call_soon_threadsafe(left.set))
+            await left.wait()
+    except BaseException as error:
+        if opened.done():
+            raise
+        opened.set_exception(error)  # it is the verb's, which waits for it

@@ -1,0 +1,78 @@
+"""How a verb reaches the house: through the daemon where one runs, else by opening what it needs itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bot.cli.alone import alone, existing_state
+from bot.errors import GrillonError
+from bot.local_client import LocalClient
+from bot.places import daemon_sockets
+from bot.state import State
+
+if TYPE_CHECKING:
+    from bot.cli.told import Told
+    from bot.people import People
+    from bot.settings import Settings
+    from bot.tokens import Tokens
+
+
+@contextmanager
+def reached(told: Told) -> Iterator[LocalClient]:
+    """The daemon, or a house opened for this verb."""
+    settings = told.load().settings
+    client = LocalClient.find(daemon_sockets(settings))
+    if client is None:
+        with alone(settings) as client:
+            yield client
+    else:
+        with client:
+            yield client
+
+
+def daemon(told: Told) -> LocalClient:
+    """The daemon. Raises `GrillonError` where none runs."""
+    settings = told.load().settings
+    client = LocalClient.find(daemon_sockets(settings))
+    if client is None:
+        places = ", ".join(str(path) for path in daemon_sockets(settings))
+        raise GrillonError(f"no daemon is running (looked at {places}); start it with `systemctl start grillon` or `grillon run`")
+    return client
+
+
+def paper(told: Told, verb: str, **params: Any) -> Any:  # noqa: ANN401 -- JSON values
+    """Carry out a verb that needs the database alone."""
+    settings = told.load().settings
+    client = LocalClient.find(daemon_sockets(settings))
+    if client is None:
+        return asyncio.run(_on_paper(settings, verb, params))
+    with client:
+        return client.call(verb, **params)
+
+
+@dataclass(frozen=True, slots=True)
+class _Papers:
+    settings: Settings
+    state: State
+    people: People
+    tokens: Tokens
+
+
+async def _on_paper(settings: Settings, verb: str, params: dict[str, Any]) -> Any:  # noqa: ANN401 -- JSON values
+    from bot.database import Database
+    from bot.local_verbs import PAPERS
+    from bot.people import People
+    from bot.tokens import Tokens
+
+    with State.claim(existing_state(settings)) as state:
+        database = await Database.open(state.database)
+        try:
+            papers = _Papers(settings, state, People(database), Tokens(database))
+            await papers.people.declare(settings.people)
+            return await PAPERS[verb](papers, params)
+        finally:
+            await database.close()
