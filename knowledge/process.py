@@ -1,8 +1,8 @@
 """A private child process: started when first needed, spoken to over a socket pair, gone when we are.
 
-Chroma holds the interpreter lock for seconds while it writes, embedding and parsing do the same: each lives in a child.
-A frame is two 32-bit lengths, a JSON header and a blob (vectors as raw float32), so that nothing a hostile file makes of its child is
-ever unpickled here. Requests carry a number; answers may come in any order, and a streamed answer in several frames.
+Chroma holds the interpreter lock for seconds while it writes, embedding and parsing do the same: each lives in a child. A
+frame is two 32-bit lengths, a JSON header and a blob (vectors as raw float32), so that nothing a hostile file makes of its
+child is ever unpickled here. Requests carry a number; answers may come in any order, and a streamed answer in several frames.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
 _LENGTHS = struct.Struct("<II")
 _FRAME_LIMIT = 512 * 1024 * 1024
@@ -117,7 +117,7 @@ class Child:
 
     async def stream(
         self, method: str, params: Mapping[str, Any] | None = None, blob: bytes = b""
-    ) -> AsyncIterator[tuple[dict[str, Any], bytes]]:
+    ) -> AsyncGenerator[tuple[dict[str, Any], bytes], None]:
         """Call `method` and yield its answers; leaving early tells the child to stop. Errors as for `call`."""
         running = await self._started()
         number = next(self._numbers)

@@ -28,6 +28,9 @@ _MODULES: Final = {
 SUFFIXES: Final = frozenset(_MODULES)
 """The suffixes, in lower case, of the files that can be read; the index leaves all others alone."""
 
+PLAIN: Final = frozenset(suffix for suffix, module in _MODULES.items() if module in {"markdown", "text"})
+"""Those whose readers are a few lines of ours: they wear no process out, as parsers of large formats may."""
+
 
 def read_file(path: Path, limits: Limits) -> Reading:
     """Read one file. Raises `UnreadableError` with one clause for the index report. Runs long: never on the event loop."""
@@ -39,4 +42,4 @@ def read_file(path: Path, limits: Limits) -> Reading:
     return reading
 
 
-__all__ = ["SUFFIXES", "Limits", "read_file"]
+__all__ = ["PLAIN", "SUFFIXES", "Limits", "read_file"]
