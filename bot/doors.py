@@ -21,7 +21,7 @@ class Door(Protocol):
 
 
 class PullDoor:
-    """HTTP and terminal: a reply is delivered once it is stored, where whoever follows or asks again finds it. It has no parts."""
+    """HTTP and terminal: a reply is delivered once it is stored: whoever follows or asks again finds it. It has no parts."""
 
     def parts(self, _reply: Reply) -> Sequence[Part]:
         """Nothing is to be sent."""

@@ -4,7 +4,7 @@ document they were made from. There is no call without person *and* conversation
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select, update
 
@@ -72,8 +72,8 @@ class Memory:
     ) -> list[PastTurn]:
         """The turns that enter the next prompt, oldest first, within the budget.
 
-        They only grow at their end, so that the prompt's beginning stays the same, until they exceed the budget: then the oldest are
-        left out, for good, down to half of it.
+        They only grow at their end, so that the prompt's beginning stays the same, until they exceed the budget: then the oldest
+        are left out, for good, down to half of it.
         """
         key = {"person": person_id, "conversation": conversation_id}
         rows = await self._sql.read(lambda connection: connection.execute(_TURNS, key).all())
@@ -83,7 +83,7 @@ class Memory:
         allowed = await readable(wanted) if wanted else frozenset()
         kept = [row for row in reversed(rows) if row.question and row.answer and _documents(row) <= allowed]
         sizes = [self._size(row, count) for row in kept]
-        cut = _cut(sizes, budget_tokens)
+        cut = _cut(sizes, budget_tokens, full=len(rows) == _MOST)
         if cut:
             first = kept[cut].id if cut < len(kept) else kept[-1].id + 1
             await self._sql.write(lambda connection: connection.execute(_BEGIN_AT, {**key, "first": first}))
@@ -99,7 +99,7 @@ class Memory:
         await self._sql.write(work)
 
     async def last_reply(self, person_id: int, conversation_id: int, *, readable: Readable) -> Reply | None:
-        """The reply of the last turn, with its sources; None when there is none, or the person may not read all of them any more."""
+        """The reply of the last turn, with its sources; None without one, or when not all of them may be read any more."""
         key = {"person": person_id, "conversation": conversation_id}
         row = await self._sql.read(lambda connection: connection.execute(_LAST, key).first())
         if row is None or not row.reply:
@@ -109,7 +109,7 @@ class Memory:
             return None
         return load_reply(row.reply)
 
-    def _size(self, row: Row[int, str, str, str | None], count: Callable[[str], int]) -> int:
+    def _size(self, row: Row[*tuple[Any, ...]], count: Callable[[str], int]) -> int:
         size = self._tokens.get(row.id)
         if size is None:
             if len(self._tokens) >= _COUNTED:
@@ -118,14 +118,14 @@ class Memory:
         return size
 
 
-def _documents(row: Row[int, str, str, str | None]) -> frozenset[int]:
+def _documents(row: Row[*tuple[Any, ...]]) -> frozenset[int]:
     return frozenset(map(int, row.documents.split(","))) if row.documents else frozenset()
 
 
-def _cut(sizes: Sequence[int], budget: int) -> int:
+def _cut(sizes: Sequence[int], budget: int, *, full: bool) -> int:
     """How many of the oldest are left out. The newest stays whenever it fits by itself."""
     total, cut = sum(sizes), 0
-    if total <= budget and len(sizes) < _MOST:
+    if total <= budget and not full:
         return 0
     while cut < len(sizes) and (total > budget // 2 or len(sizes) - cut > _MOST // 2):
         total -= sizes[cut]

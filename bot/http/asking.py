@@ -96,7 +96,7 @@ class Following:
         return event
 
     async def _received(self) -> int:
-        """Commit. The transaction cannot be called back when the client leaves meanwhile: it is awaited, the question given up."""
+        """Commit. The transaction cannot be called back when the client leaves meanwhile: it is awaited, then given up."""
         receiving = asyncio.ensure_future(self._line.receive(self._message, self._person))
         try:
             return await asyncio.shield(receiving)

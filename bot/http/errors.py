@@ -34,6 +34,7 @@ STATUS = {
     "unknown_collection": 404,
     "method_not_allowed": 405,
     "too_slow": 408,
+    "forgotten": 410,
     "too_long": 413,
     "prompt_too_long": 413,
     "encoded": 415,
