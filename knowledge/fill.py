@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 
 from knowledge import spaces, versions
+from knowledge.chunks import embedded_text
 from knowledge.embedding import vectors_of
 from knowledge.errors import IndexUnavailableError, ModelError, ModelMissingError, ModelUnfitError, ModelUnreachableError
 
@@ -36,6 +37,7 @@ class Filler:
         self._store = store
         self._lock = lock
         self._pause = pause
+        self.pending: dict[str, int] = {}
 
     async def fill(self, name: str, home: Home) -> int:
         """Make `home` hold every live chunk of a collection, from the texts in SQL. Returns how many could not be embedded.
@@ -44,12 +46,15 @@ class Filler:
         there.
         """
         after = failed = 0
+        self.pending[name] = (await self._sql.read(partial(versions.counted, collection=name)))[1]
         while True:
             async with self._lock:
                 rows = await self._sql.read(partial(spaces.live_chunks, name=name, after=after, limit=_PAGE))
                 held = await self._store.held(home.space.name, [row[0] for row in rows])
                 failed += await self._embed(home, [row for row in rows if row[0] not in held])
+            self.pending[name] -= len(rows)
             if len(rows) < _PAGE:
+                self.pending[name] = failed
                 return failed
             after = rows[-1][0]
 
@@ -74,7 +79,7 @@ class Filler:
         """Embed a page; when the model fails at it, chunk by chunk. Returns how many failed alone."""
         if not rows:
             return 0
-        texts = [versions.embedded_text(orjson.loads(headings), text) for _, headings, text in rows]
+        texts = [embedded_text(orjson.loads(headings), text) for _, headings, text in rows]
         hashes = [versions.text_hash(text) for text in texts]
         try:
             vectors, _ = await vectors_of(home, self._sql, self._store, texts, hashes, self._pause)

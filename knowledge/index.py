@@ -54,6 +54,9 @@ class DocumentReader(Protocol):
     async def read(self, path: Path) -> tuple[Reading, list[Chunk]]:
         """Raises `UnreadableError`."""
 
+    async def close(self) -> None:
+        """End the process."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -109,7 +112,7 @@ class _Batch:
 
 
 class Run:
-    """One run: `run` is called once. Runs over one state never overlap."""
+    """One run: `run` is called once. Runs over one state never overlap. `missing` says why the folder could not be trusted."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
@@ -117,6 +120,7 @@ class Run:
         self._skipped: list[tuple[str, str]] = []
         self._total = self._done = self._failures = 0
         self._stopped: ModelError | None = None
+        self.missing: str | None = None
 
     async def run(self, *, prune: bool = False, changed: Collection[Path] | None = None) -> IndexReport:
         """Bring the index to what is on disk. Raises `IndexUnavailableError` and what the database raises; the next run mends."""
@@ -146,7 +150,8 @@ class Run:
         known = await work.sql.read(partial(versions.manifest, collection=work.collection))
         plan = await asyncio.to_thread(compare, scan, known, work.recipe, whole=few is None, prune=prune)
         self._skipped = [*scan.skipped, *plan.refused]
-        report.missing_folder, report.unchanged, self._total = plan.missing is not None, plan.unchanged, len(plan.todo)
+        report.unchanged, self._total = plan.unchanged, len(plan.todo)
+        self.missing, report.missing_folder = plan.missing, plan.missing is not None
         report.removed = sum(known.version > 0 for known in plan.gone.values())
         return plan
 
@@ -187,10 +192,10 @@ class Run:
                 await self._touch(path, stamp, known)
             else:
                 reading, chunks = await work.reader.read(work.look.folder / path)
-                if not chunks:
-                    raise UnreadableError("it holds no text")
-                digest, sealed = await asyncio.to_thread(self._sealed, path, stamp)
-                return Read(path, sealed, digest, known, reading, chunks)
+                if chunks:
+                    digest, sealed = await asyncio.to_thread(self._sealed, path, stamp)
+                    return Read(path, sealed, digest, known, reading, chunks)
+                await self._refuse(path, stamp, known, "it holds no text")
         except UnreadableError as error:
             await self._refuse(path, stamp, known, error.reason)
         except OSError as error:

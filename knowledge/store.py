@@ -41,7 +41,11 @@ class VectorStore:
         self._ready = False
         self._why = "the vector index is starting"
         self._recovery: asyncio.Task[None] | None = None
-        self.counts: dict[str, int] = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be asked."""
+        return self._ready
 
     @property
     def pid(self) -> int | None:
@@ -52,7 +56,7 @@ class VectorStore:
         """Start the child and load what is there; set it aside when it cannot be loaded. Raises `IndexUnavailableError`."""
         for attempt in (1, 2, 3):
             try:
-                answer, _ = await self._child.call("open", timeout_s=_OPEN_S)
+                await self._child.call("open", timeout_s=_OPEN_S)
             except ChildError as error:
                 if error.kind == "FolderInUseError":
                     self._why = str(error)
@@ -61,7 +65,6 @@ class VectorStore:
             except (ChildDiedError, TimeoutError, OSError) as error:
                 problem = error
             else:
-                self.counts = answer["spaces"]
                 self._ready = True
                 return
             await self._child.kill()
@@ -70,6 +73,12 @@ class VectorStore:
         self._why = "the vector index cannot be opened"
         raise IndexUnavailableError(self._why) from problem
 
+    async def counted(self) -> dict[str, int]:
+        """How many vectors each space holds; a space without any may be missing."""
+        answer, _ = await self._call("counted", {})
+        counts: dict[str, int] = answer["spaces"]
+        return counts
+
     async def add(self, space: str, ids: Sequence[int], vectors: NDArray[np.float32]) -> None:
         """Insert or replace vectors, shape (len(ids), dimension), in slices."""
         for start in range(0, len(ids), _SLICE):
@@ -77,12 +86,13 @@ class VectorStore:
             await self._call("add", {"space": space, "ids": list(ids[part])}, _raw(vectors[part]))
 
     async def query(
-        self, spaces: Sequence[str], question: NDArray[np.float32], k: int
+        self, spaces: Sequence[str], question: NDArray[np.float32], k: int, also: Sequence[int] = ()
     ) -> tuple[list[int], NDArray[np.float32], NDArray[np.float32]]:
-        """The `k` nearest of each space: ids, cosines, shape (hits,), and vectors, shape (hits, dimension)."""
-        answer, blob = await self._call("query", {"spaces": list(spaces), "k": k}, _raw(question))
+        """The `k` nearest of each space, and `also`: ids, cosines, shape (hits,), and vectors, shape (hits, dimension)."""
+        answer, blob = await self._call("query", {"spaces": list(spaces), "k": k, "also": list(also)}, _raw(question))
         vectors = np.frombuffer(blob, np.float32).reshape(-1, len(question))
-        return answer["ids"], np.asarray(answer["similarities"], np.float32), vectors
+        near = answer["similarities"]
+        return answer["ids"], np.concatenate([np.asarray(near, np.float32), vectors[len(near) :] @ question]), vectors
 
     async def vectors(self, space: str, ids: Sequence[int]) -> tuple[list[int], NDArray[np.float32]]:
         """Those of `ids` that the space holds, and their vectors, shape (found, dimension), in the same order."""

@@ -39,7 +39,7 @@ def main(descriptor: int, folder: Path) -> None:
     from knowledge.vectors import Vectors
 
     vectors = Vectors(folder)
-    reading = (vectors.open, vectors.query, vectors.vectors, vectors.held, vectors.page)
+    reading = (vectors.open, vectors.counted, vectors.query, vectors.vectors, vectors.held, vectors.page)
     writing = (vectors.add, vectors.delete, vectors.drop)
     serve(descriptor, {method.__name__: method for method in (*reading, *writing)}, threads=2)
 

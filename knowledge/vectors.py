@@ -90,7 +90,7 @@ class Vectors:
         self._opened: dict[str, Collection] | None = None
 
     def open(self, _params: dict[str, Any], _blob: bytes) -> Answer:
-        """Lock the folder, load every space and ask it once, so that one that cannot be used fails here. Returns their counts.
+        """Lock the folder, load every space and ask it once, so that one that cannot be used fails here.
 
         Raises `FolderInUseError`, and whatever Chroma raises on a broken folder.
         """
@@ -105,6 +105,10 @@ class Vectors:
             sample = collection.get(limit=1, include=["embeddings"])["embeddings"]
             if sample is not None and len(sample):
                 collection.query(query_embeddings=np.asarray(sample), n_results=1, include=["distances"])
+        return {}, b""
+
+    def counted(self, _params: dict[str, Any], _blob: bytes) -> Answer:
+        """How many vectors each space holds."""
         return {"spaces": {name: collection.count() for name, collection in self._spaces.items()}}, b""
 
     @property
@@ -129,20 +133,24 @@ class Vectors:
         return {}, b""
 
     def query(self, params: dict[str, Any], blob: bytes) -> Answer:
-        """The `k` nearest of each of `spaces` to one question; the vectors of the hits follow in the same order."""
+        """The `k` nearest of each of `spaces` to one question, then those of `also` that they hold; vectors in the same order."""
         question = np.frombuffer(blob, np.float32).tolist()
         ids: list[int] = []
         similarities: list[float] = []
         vectors = b""
         for name in params["spaces"]:
-            if name not in self._spaces:
-                continue
-            bare = VectorsOnly(self._spaces[name])
-            store = ChromaVectorStore(chroma_collection=bare)
-            result = store.query(VectorStoreQuery(query_embedding=question, similarity_top_k=params["k"]))
-            ids += map(int, result.ids or ())
-            similarities += (1 + math.log(score) for score in result.similarities or ())  # LlamaIndex gives exp(-distance).
-            vectors += bare.found.tobytes()
+            if name in self._spaces:
+                bare = VectorsOnly(self._spaces[name])
+                store = ChromaVectorStore(chroma_collection=bare)
+                result = store.query(VectorStoreQuery(query_embedding=question, similarity_top_k=params["k"]))
+                ids += map(int, result.ids or ())
+                similarities += (1 + math.log(score) for score in result.similarities or ())  # LlamaIndex gives exp(-distance).
+                vectors += bare.found.tobytes()
+        also = set(params.get("also", ())).difference(ids)
+        for name in params["spaces"] if also else ():
+            found, found_vectors = self.vectors({"space": name, "ids": list(also)}, b"")
+            ids += found["ids"]
+            vectors += found_vectors
         return {"ids": ids, "similarities": similarities}, vectors
 
     def vectors(self, params: dict[str, Any], _blob: bytes) -> Answer:

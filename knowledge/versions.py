@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import orjson
 from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, insert, literal_column, select, text, update
 
+from knowledge.chunks import context, embedded_text
 from knowledge.files import Stamp
 from knowledge.tables import chunks, documents
 
@@ -71,16 +72,6 @@ class Staged:
     ids: list[int]
     texts: list[str]
     hashes: list[bytes]
-
-
-def context(title: str, chunk: Chunk) -> list[str]:
-    """The title, then the headings, without saying the same twice."""
-    return [title, *(heading for heading in chunk.headings if heading != title)]
-
-
-def embedded_text(headings: Sequence[str], body: str) -> str:
-    """What is embedded of a chunk: where it stands, then its text."""
-    return f"{' › '.join(heading for heading in headings if heading)}\n{body}" if any(headings) else body
 
 
 def text_hash(embedded: str) -> bytes:

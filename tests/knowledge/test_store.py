@@ -71,7 +71,7 @@ async def test_spaces_are_apart_and_what_is_deleted_or_dropped_is_gone_after_a_r
         await store.delete("one", [2, 99])
         await store.drop("three")
     async with opened(tmp_path) as store:
-        assert store.counts == {"one": 2, "two": 3}
+        assert await store.counted() == {"one": 2, "two": 3}
         assert set((await store.query(["one", "two", "three"], vectors[1], 9))[0]) == {1, 3, 4, 5, 6}
 
 
@@ -109,7 +109,7 @@ async def test_a_folder_that_cannot_be_loaded_is_set_aside(tmp_path: Path) -> No
     (tmp_path / "chroma" / "chroma.sqlite3").write_bytes(b"garbage" * 1000)
     async with opened(tmp_path, lost) as store:
         assert lost == ["lost"]
-        assert store.counts == {}
+        assert await store.counted() == {}
         await store.add("one", [1], some(1))
     assert (tmp_path / "chroma.broken" / "chroma.sqlite3").read_bytes().startswith(b"garbage")
 

@@ -1,0 +1,80 @@
+"""What the library holds, as SQL tells it: figures for people, rights for the memory, and sentences about what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+from sqlalchemy import func, select, text, update
+
+from knowledge.index import IndexReport
+from knowledge.tables import chunks, collections, documents
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStatus:
+    """A collection as it stands.
+
+    `pending` chunks are live, but their vectors are not yet where they belong. `missing` says why the folder cannot be trusted
+    now. `report` is the last one, `reported_at` its time in seconds since 1970.
+    """
+
+    name: str
+    documents: int
+    chunks: int
+    pending: int
+    missing: str | None
+    report: IndexReport | None
+    reported_at: float | None
+
+
+def status(connection: Connection) -> list[CollectionStatus]:
+    """Every collection that has a row, by name; `pending` is left at 0."""
+    c, d = collections.c, documents.c
+    live = select(d.collection, func.count().label("documents"), func.sum(d.chunks).label("chunks"))
+    live_by_name = live.where(d.version > 0).group_by(d.collection).subquery()
+    query = select(c.name, live_by_name.c.documents, live_by_name.c.chunks, c.missing, c.report, c.reported_at)
+    rows = connection.execute(query.outerjoin(live_by_name, live_by_name.c.collection == c.name).order_by(c.name))
+    return [
+        CollectionStatus(name, found or 0, pieces or 0, 0, missing, None if report is None else _report(report), at)
+        for name, found, pieces, missing, report, at in rows
+    ]
+
+
+def keep_report(connection: Connection, report: IndexReport, missing: str | None, at: float) -> None:
+    """Remember the last report of a collection."""
+    values = {"report": orjson.dumps(asdict(report)).decode(), "missing": missing, "reported_at": at}
+    connection.execute(update(collections).where(collections.c.name == report.collection).values(**values))
+
+
+def readable(connection: Connection, ids: Collection[int], names: Collection[str]) -> frozenset[int]:
+    """Which of these documents are live in one of these collections."""
+    d = documents.c
+    return frozenset(connection.execute(select(d.id).where(d.id.in_(ids), d.version > 0, d.collection.in_(names))).scalars())
+
+
+def faults(connection: Connection) -> list[str]:
+    """What the tables say against each other, one sentence each."""
+    found = []
+    d, c = documents.c, chunks.c
+    counted = select(func.count()).where(c.document_id == d.id, c.version == d.version).scalar_subquery()
+    wrong = connection.execute(select(func.count()).where(d.version > 0, d.chunks != counted)).scalar_one()
+    if wrong:
+        found.append(f"{wrong} documents do not have the chunks they should have")
+    entries = connection.execute(text("SELECT count(*) FROM chunk_words_docsize")).scalar_one()
+    rows = connection.execute(select(func.count()).select_from(chunks)).scalar_one()
+    if entries != rows:
+        found.append(f"the full-text index has {entries} entries for {rows} chunks")
+    return found
+
+
+def _report(stored: str) -> IndexReport:
+    values = orjson.loads(stored)
+    values["skipped"] = tuple((path, reason) for path, reason in values["skipped"])
+    return IndexReport(**values)

