@@ -72,7 +72,7 @@ class Forget:
         await empty_log(self._database)
 
     async def _write_journal(self) -> None:
-        digests = await self._database.read(lambda connection: dict(connection.execute(_FORGOTTEN).tuples().all()))
+        digests = await self._database.read(lambda connection: {row.digest: row.at for row in connection.execute(_FORGOTTEN)})
         await asyncio.to_thread(write_journal, self._journal, digests)
 
 
