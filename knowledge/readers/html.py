@@ -63,19 +63,23 @@ def parsed(markup: str, title: str) -> Reading:
 
 
 def _decoded(content: bytes, limits: Limits) -> str:
-    """The page's own word on its encoding counts unless the bytes are UTF-8 or marked."""
+    """What the page says of its encoding counts only when the bytes do not say it themselves."""
     declared = _CHARSET.search(content[:4096])
+    if declared is None or b"\0" in content[:4096] or _is_utf8(content):
+        return decoded(content, limits)
+    limits.check_text(len(content))
     try:
-        return content.decode()
+        return content.decode(declared.group(1).decode("ascii"), "replace")
+    except LookupError:
+        return decoded(content, limits)  # it names an encoding that nobody knows
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
     except UnicodeDecodeError:
-        pass  # It is something else, and it may say what.
-    if declared and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        try:
-            limits.check_text(len(content))
-            return content.decode(declared.group(1).decode("ascii"), "replace")
-        except LookupError:
-            pass  # An encoding nobody knows: the bytes have the last word.
-    return decoded(content, limits)
+        return False
+    return True
 
 
 def _line(text: str) -> str:

@@ -6,6 +6,7 @@ the lines takes a hundredth of that; the tests hold it against markdown-it.
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,8 @@ _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?=[ \t]|$)")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _RULE = re.compile(r" {0,3}(?:-[ \t]*){3,}$")
-_NOT_UNDERLINED = re.compile(r"(?: {4}|\t| {0,3}(?:>|[-+*][ \t]|\d{1,9}[.)][ \t]|\|))")
+_CODE = re.compile(r" {4}|\t")
+_NOT_UNDERLINED = re.compile(r" {0,3}(?:>|[-+*][ \t]|\d{1,9}[.)][ \t]|\|)")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _PLAIN_CHARS = 1000
 _MARKUP = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)")
@@ -45,7 +47,7 @@ def parsed(text: str, title: str) -> Reading:
     front = _FRONT_MATTER.match(text)
     named = _FRONT_TITLE.search(front.group(2)) if front else None
     outline = Outline()
-    _scan(_without_comments(text[front.end() :] if front else text).split("\n"), outline)
+    scan(_without_comments(text[front.end() :] if front else text).split("\n"), outline)
     sections = outline.sections()
     title = (named.group(1).strip().strip("\"'") if named else outline.title) or title
     return Reading(title, sections, language_of("\n".join((title, *(section.text for section in sections[:20])))))
@@ -67,7 +69,8 @@ def _without_comments(text: str) -> str:
     return _EMBEDDED_DATA.sub("()", "".join((*kept, text[position:])))
 
 
-def _scan(lines: list[str], outline: Outline) -> None:
+def scan(lines: list[str], outline: Outline) -> None:
+    """Tell the outline every heading and every line of text."""
     fence = ""
     for line in lines:
         if fence:
@@ -101,9 +104,9 @@ def _paragraph_above(lines: list[str]) -> list[str]:
     """The lines that an underline makes a heading: the paragraph right above; none for a list, a quotation, a table or code."""
     above: list[str] = []
     for line in reversed(lines):
-        if not line.strip() or _RULE.match(line):
+        if not line.strip() or _RULE.match(line) or _FENCE.match(line):
             break
-        if _NOT_UNDERLINED.match(line) or _FENCE.match(line):
+        if _NOT_UNDERLINED.match(line):
             return []
         above.append(line)
-    return above[::-1]
+    return list(itertools.dropwhile(_CODE.match, reversed(above)))

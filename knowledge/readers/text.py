@@ -23,7 +23,10 @@ _MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16.
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _EXAMINED = 32 * 1024
-_WESTERN = frozenset("àâäæçéèêëîïíìñôöóòœùûüúáßÿ€£°²³§«»“”‘’–—…·•½¼×©®™\xa0")
+_WESTERN = ("cp1252", "mac-roman", "cp850")
+_FRENCH = frozenset("àâçéèêëîïôùûœÉÀ°€«»“”‘’–—…·•\xa0")
+_WESTERN_LETTERS = frozenset("äæíìñöóòüúáßÂÄÆÇÈÊËÎÏÔÖŒÙÛÜÿ£²³§½¼×©®™")
+_SURE = 0.8
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u2060\ufeff\u00ad\ud800-\udfff\ufffe\uffff]")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*){2,}")
 
@@ -37,7 +40,7 @@ def read(path: Path, limits: Limits) -> Reading:
 
 
 def decoded(content: bytes, limits: Limits) -> str:
-    """The text in `content`: by its byte order mark, else UTF-8, else Western European, else what charset-normalizer finds.
+    """The text in `content`: by its byte order mark, else UTF-8, else an old Western one, else what charset-normalizer finds.
 
     Raises `UnreadableError` for binary content and for more text than the limit.
     """
@@ -81,11 +84,15 @@ def _guessed(content: bytes, first_bad: int) -> str:
     sample = content[max(0, first_bad - 1024) :][:_EXAMINED]
     if _is_binary(sample):
         raise UnreadableError("it is binary, not text")
-    western = sample.decode("cp1252", "replace")
-    foreign = [character for character in western if character > "\x7f"]
-    if sum(character.lower() in _WESTERN for character in foreign) >= 0.95 * len(foreign):
-        return content.decode("cp1252", "replace")
-    return content.decode(_detected(sample), "replace")
+    best = max(_WESTERN, key=lambda encoding: _likeness(sample, encoding))
+    return content.decode(best if _likeness(sample, best) >= _SURE else _detected(sample), "replace")
+
+
+def _likeness(sample: bytes, encoding: str) -> float:
+    """How French or English the characters beyond ASCII are, 0 to 1; charset-normalizer is unsure of texts with few of them."""
+    foreign = [character for character in sample.decode(encoding, "replace") if character > "\x7f"]
+    points = sum(1.0 if character in _FRENCH else 0.5 if character in _WESTERN_LETTERS else 0.0 for character in foreign)
+    return points / len(foreign)
 
 
 def _is_binary(sample: bytes) -> bool:
