@@ -115,11 +115,12 @@ class AskRoutes:
 
 def _from_query(request: web.BaseRequest) -> Question:
     fields = read_query(request)
-    if (twice := next((name for name, values in fields.items() if len(values) > 1 and name != _REPEATED), None)) is not None:
+    if "q" not in fields or "question" in fields:
+        raise ProblemError("bad_request", "The question is the field q: /ask?q=…")
+    if (twice := next((name for name, found in fields.items() if len(found) > 1 and name != _REPEATED), None)) is not None:
         raise ProblemError("bad_request", f"{twice[:100]} comes twice.")
-    values: dict[str, Any] = {
-        "question" if name == "q" else name: found[0] for name, found in fields.items() if name != "question"
-    }
+    values: dict[str, Any] = {name: found[0] for name, found in fields.items()}
+    values["question"] = values.pop("q")
     if _REPEATED in fields:
         values[_REPEATED] = [name for found in fields[_REPEATED] for name in found.split(",")]
     try:

@@ -58,7 +58,6 @@ def read_query(request: web.BaseRequest) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     try:
         raw = request.rel_url.raw_query_string
-        raw.encode()  # aiohttp carries bytes that are not UTF-8 as lone surrogates
         for name, value in parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=_FIELDS):
             found.setdefault(name, []).append(value)
     except ValueError:

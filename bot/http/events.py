@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import orjson
 from aiohttp import web
+from aiohttp.http_writer import StreamWriter
 
 from bot.http.connection import HEADERS
 from bot.http.errors import ProblemError, problem_of, stopped
@@ -36,7 +37,9 @@ class EventStream:
         self._ending = ending
 
     async def __aenter__(self) -> Self:
-        await self.response.prepare(self._request)
+        writer = await self.response.prepare(self._request)
+        assert isinstance(writer, StreamWriter)
+        self._writer = writer
         self._beating = asyncio.create_task(self._beat(), name="http beat")
         return self
 
@@ -54,16 +57,19 @@ class EventStream:
 
     async def send(self, frame: bytes) -> None:
         """Write one or several frames. Raises `ConnectionError` when the client left or does not read."""
-        if self._request.protocol.writing_paused:
-            await self._drained()
-        await self.response.write(frame)
+        await self._drained()
+        await self._write(frame)
+
+    async def _write(self, frame: bytes) -> None:
+        # Past the response's own write(), which may wait for the client without an end.
+        await self._writer.write(frame, drain=False)
 
     async def _drained(self) -> None:
         if not self._request.protocol.writing_paused:
             return
         try:
             async with asyncio.timeout(_STALLED_S):
-                await self._request.writer.drain()
+                await self._writer.drain()
         except TimeoutError as error:
             if self._request.transport is not None:
                 self._request.transport.abort()
@@ -74,7 +80,7 @@ class EventStream:
             while True:
                 await asyncio.sleep(self._beat_s)
                 if not self._request.protocol.writing_paused:
-                    await self.response.write(_BEAT)
+                    await self._write(_BEAT)
 
 
 def stopping(request: web.BaseRequest) -> bool:
