@@ -28,8 +28,7 @@ def back_up(source: Path, folder: Path, *, label: str = "", keep: int | None = N
 
     `keep`: how many of the same label stay, the newest. Raises `DatabaseError` when the copy is not sound; no half copy remains.
     """
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-    target = folder / f"grillon-{stamp}{'-' + label if label else ''}.db"
+    target = folder / name_of(label)
     partial = target.with_suffix(".partial")
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -46,6 +45,12 @@ def back_up(source: Path, folder: Path, *, label: str = "", keep: int | None = N
     if keep is not None:
         _remove(backups(folder, label)[keep:])
     return target
+
+
+def name_of(label: str = "") -> str:
+    """A file name for a backup made now."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+    return f"grillon-{stamp}{'-' + label if label else ''}.db"
 
 
 def backups(folder: Path, label: str = "") -> list[Path]:

@@ -36,18 +36,18 @@ _SLICE = 200
 _WAITS_S = (0, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
 """Between tries to empty the log, while a reader still looks at an older state."""
 
-_DAY_S = 86_400.0
+DAY_S = 86_400.0
 _MARK = "erase:"
 _log = logging.getLogger(__name__)
 
 
 class Forget:
-    """Erases people. `resume` at start finishes what a crash interrupted."""
+    """Erases people. `folder` is the state folder. `resume` at start finishes what a crash interrupted."""
 
-    def __init__(self, database: Database, *, handled_days: float = 30) -> None:
+    def __init__(self, database: Database, folder: Path, *, handled_days: float = 30) -> None:
         self._database = database
-        self._journal = journal_path(database.path.parent)
-        self._handled_s = handled_days * _DAY_S
+        self._journal = journal_path(folder)
+        self._handled_s = handled_days * DAY_S
 
     async def person(self, person_id: int, *, but: int | None = None) -> None:
         """Erase what is stored of a person: turns, messages, replies, conversations, identities.

@@ -15,7 +15,8 @@ from sqlalchemy import select, update
 
 from bot import inbox_rows as sql
 from bot.errors import RejectedError
-from bot.forget import erase_finished, handled_digest, salt_of
+from bot.forget import DAY_S, erase_finished, handled_digest, salt_of
+from bot.prune import prune
 from bot.stored import dump, dump_part, load_part, load_reply
 from bot.tables import inbox
 from knowledge.failpoints import failpoint
@@ -30,11 +31,10 @@ if TYPE_CHECKING:
     from bot.inbox_rows import Pending
     from bot.live import NewTurn
     from bot.people import Person
+    from bot.settings import LimitsConfig
 
 LEASE_S = 30.0
 """An attempt proves within that time that it still runs."""
-
-DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ def space_of(message: Message) -> str:
 class Inbox:
     """The inbox, the outbox, and the turns that answers add to the memory. `bot.dispatch` decides what happens when."""
 
-    def __init__(self, database: Database, *, handled_days: float = 30) -> None:
+    def __init__(self, database: Database, limits: LimitsConfig) -> None:
         self._database = database
-        self._handled_s = handled_days * DAY_S
+        self._handled_s = limits.handled_days * DAY_S
         self._salt = b""
 
     async def receive(self, message: Message, person: Person, expires_at: float) -> Arrived:
@@ -155,6 +155,10 @@ class Inbox:
         """The reply to a message, None when there is none (yet, or any more)."""
         text = await self._database.read(lambda connection: connection.execute(sql.REPLY, {"inbox_id": id_}).scalar())
         return load_reply(text) if text else None
+
+    async def prune(self, memory_days: float) -> int:
+        """Remove what is out of date, turns older than `memory_days` among it; return how many rows."""
+        return await prune(self._database, memory_s=memory_days * DAY_S, handled_s=self._handled_s)
 
     def _receive(self, connection: Connection, row: dict[str, Any], space: str) -> Arrived:
         before = self._before(connection, row)

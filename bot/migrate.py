@@ -42,7 +42,9 @@ def upgrade(path: Path) -> None:
     config = configuration()
     if found is not None:
         _check_known(config, found, path)
-        _log.info("database at revision %s: backed up to %s", found, back_up(path, path.parent / "backups", label="migration"))
+        _log.info(
+            "database at revision %s: backed up to %s", found, back_up(path, path.parent / "backups", label="migration", keep=3)
+        )
     with writer_engine(path, MIGRATION_PRAGMAS).connect() as connection:
         _clean(connection)
         config.attributes["connection"] = connection

@@ -133,9 +133,9 @@ async def open_house(
     database = await Database.open(folder / "grillon.db")
     people = People(database)
     await people.declare([PersonConfig(name="anna", owner=True), *(PersonConfig(name=name) for name in ("ben", "carl", "dora"))])
-    inbox = Inbox(database)
     doors = doors or {"http": PullDoor()}
     config = LimitsConfig.model_validate(limits)
+    inbox = Inbox(database, config)
     dispatcher = Dispatcher(inbox, answerer or Told(), doors, config, slots, retry_s=retry_s)  # type: ignore[arg-type]
     running = asyncio.create_task(dispatcher.run()) if run else None
     try:

@@ -71,7 +71,7 @@ async def test_no_byte_of_the_person_is_left(tmp_path: Path) -> None:
     async with open_house(tmp_path, Told(answer)) as house:
         await fill(house)
         assert {word for _, word in found_in(tmp_path)} == set(CANARIES)
-        await Forget(house.database).person(house.person("anna").id)
+        await Forget(house.database, tmp_path).person(house.person("anna").id)
         assert found_in(tmp_path) == set()
         others = await house.database.read(lambda connection: connection.execute(text("SELECT count(*) FROM turns")).scalar())
         assert others == 12
@@ -83,7 +83,7 @@ async def test_more_than_one_slice(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("bot.forget._SLICE", 3)
     async with open_house(tmp_path, Told(answer)) as house:
         await fill(house, 10)
-        await Forget(house.database).person(house.person("anna").id)
+        await Forget(house.database, tmp_path).person(house.person("anna").id)
         assert found_in(tmp_path) == set()
 
 
@@ -93,7 +93,7 @@ async def test_while_another_reader_holds_an_older_state(tmp_path: Path) -> None
         reader = sqlite3.connect(tmp_path / "grillon.db", isolation_level=None, check_same_thread=False)
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM turns").fetchone()
-        forgetting = asyncio.create_task(Forget(house.database).person(house.person("anna").id))
+        forgetting = asyncio.create_task(Forget(house.database, tmp_path).person(house.person("anna").id))
         async with asyncio.timeout(5):
             while (
                 await house.database.read(lambda connection: connection.execute(text("SELECT count(*) FROM turns")).scalar())
@@ -109,7 +109,7 @@ async def test_while_another_reader_holds_an_older_state(tmp_path: Path) -> None
 async def test_a_handled_message_is_not_answered_again(tmp_path: Path) -> None:
     async with open_house(tmp_path, Told(answer)) as house:
         await fill(house, 2)
-        await Forget(house.database).person(house.person("anna").id)
+        await Forget(house.database, tmp_path).person(house.person("anna").id)
         assert await house.dispatcher.receive(canary(0), house.person("anna")) == 0
         assert await house.dispatcher.receive(canary(1), house.person("ben")) == 0
         assert (await house.reply(0)).error == "forgotten"
@@ -130,7 +130,7 @@ async def test_asked_for_by_a_message_of_the_line(tmp_path: Path) -> None:
             yield event
 
     async with open_house(tmp_path, Told(answer_or_forget), doors={"telegram": door}) as house:
-        forget.append(Forget(house.database))
+        forget.append(Forget(house.database, tmp_path))
         anna = house.person("anna")
         for n in range(4):
             await house.ask(canary(n, "telegram"))
@@ -163,7 +163,7 @@ async def test_a_declared_person_comes_back_as_a_new_one(tmp_path: Path) -> None
         await fill(house, 2)
         anna = house.person("anna")
         keys = await house.database.read(lambda connection: connection.execute(text("SELECT key FROM people")).scalars().all())
-        await Forget(house.database).person(anna.id)
+        await Forget(house.database, tmp_path).person(anna.id)
         after = await house.database.read(lambda connection: connection.execute(text("SELECT key FROM people")).scalars().all())
         assert len(set(keys) - set(after)) == 1
         assert len(read_journal(journal_path(tmp_path))) == 1
@@ -190,7 +190,7 @@ async def main():
     database.write = write
     person = await database.read(lambda c: c.exec_driver_sql("SELECT id FROM people WHERE name = 'anna'").scalar_one())
     forget._SLICE = 5
-    await forget.Forget(database).person(person)
+    await forget.Forget(database, database.path.parent).person(person)
 
 asyncio.run(main())
 """
@@ -205,7 +205,7 @@ async def test_killed_in_the_middle_it_is_finished_at_the_next_start(tmp_path: P
     )
     assert killed.returncode == -signal.SIGKILL
     database = await Database.open(tmp_path / "grillon.db")
-    await Forget(database).resume()
+    await Forget(database, tmp_path).resume()
     assert found_in(tmp_path) == set()
     assert len(read_journal(journal_path(tmp_path))) == 1
     assert await database.read(lambda connection: connection.execute(text("SELECT count(*) FROM turns")).scalar()) == 12

@@ -12,7 +12,7 @@ from bot.database import Database
 from bot.inbox import Inbox, space_of
 from bot.live import NewTurn
 from bot.people import People, Person
-from bot.settings import PersonConfig
+from bot.settings import LimitsConfig, PersonConfig
 from bot.stored import dump, load_message, load_reply
 from tests.bot.house import Gated, PushDoor, message, open_house
 
@@ -23,7 +23,7 @@ async def opened(folder: Path) -> tuple[Database, Inbox, Person]:
     database = await Database.open(folder / "grillon.db")
     people = People(database)
     await people.declare([PersonConfig(name="anna", owner=True)])
-    return database, Inbox(database), people.owner
+    return database, Inbox(database, LimitsConfig()), people.owner
 
 
 async def test_one_message_is_stored_once(tmp_path: Path) -> None:

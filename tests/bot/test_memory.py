@@ -14,7 +14,7 @@ from bot.inbox import Inbox
 from bot.live import NewTurn
 from bot.memory import Memory, _cut
 from bot.people import People, Person
-from bot.settings import PersonConfig
+from bot.settings import LimitsConfig, PersonConfig
 from tests.bot.house import message
 
 LATER = 2e9
@@ -26,7 +26,7 @@ class Talk:
     def __init__(self, database: Database, people: People) -> None:
         self.database = database
         self.people = people
-        self.inbox = Inbox(database)
+        self.inbox = Inbox(database, LimitsConfig())
         self.memory = Memory(database)
         self.said = 0
         self.counted = 0
