@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import orjson
 from sqlalchemy import func, select, text, update
 
-from knowledge.index import IndexReport
 from knowledge.tables import chunks, collections, documents
+from knowledge.work import IndexReport
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -18,11 +18,12 @@ from knowledge.errors import IndexUnavailableError, ModelError, UnknownCollectio
 from knowledge.files import Look
 from knowledge.fill import Filler
 from knowledge.holdings import CollectionStatus
-from knowledge.index import DocumentReader, IndexReport, Progress, Run, Work
+from knowledge.index import Run
 from knowledge.retrieve import Leg, Retrieved, Retriever
 from knowledge.scope import Scope, scope_of
 from knowledge.store import VectorStore
 from knowledge.upkeep import Upkeep
+from knowledge.work import DocumentReader, IndexReport, Progress, Work
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping

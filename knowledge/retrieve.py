@@ -52,11 +52,15 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """`passages` are above the threshold, best first; none means: refuse. `nearest` is what came closest. `timings` in seconds."""
+    """`passages` are above the threshold, best first; none means: refuse. `nearest` is what came closest.
+
+    `timings` are seconds by step. `vectors` is false when full text had to answer alone.
+    """
 
     passages: tuple[Passage, ...]
     nearest: tuple[Passage, ...]
     timings: dict[str, float] = field(default_factory=dict)
+    vectors: bool = True
 
 
 @dataclass(slots=True)
@@ -98,7 +102,8 @@ class Retriever(BaseRetriever):
         ranked = _ranked(rows, near, words, {hit.chunk_id: hit.score for hit in found})
         chosen = ranked.chosen(k or self._config.passages, self._config.diversity)
         timings = {"embed": embedded - started, "search": searched - embedded, "choose": time.perf_counter() - searched}
-        return Retrieved(tuple(p for p, related in chosen if related), tuple(p for p, _ in chosen[:_NEAREST]), timings)
+        passages, nearest = [p for p, related in chosen if related], [p for p, _ in chosen[:_NEAREST]]
+        return Retrieved(tuple(passages), tuple(nearest), timings, vectors=bool(asked) and not self._troubled)
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         scope = getattr(query_bundle, "scope", None)

@@ -114,10 +114,10 @@ def belonging(connection: Connection, space: Space) -> set[int]:
 
 def expected(connection: Connection) -> dict[str, int]:
     """How many vectors each space should hold when nothing is on its way."""
-    query = select(spaces.c.name, func.coalesce(func.sum(documents.c.chunks), 0))
+    query = select(spaces.c.name, func.coalesce(func.sum(documents.c.chunks), 0).label("chunks"))
     query = query.outerjoin(collections, collections.c.space_id == spaces.c.id)
     query = query.outerjoin(documents, documents.c.collection == collections.c.name)
-    return dict(connection.execute(query.group_by(spaces.c.name)).tuples().all())
+    return {row.name: row.chunks for row in connection.execute(query.group_by(spaces.c.name))}
 
 
 def live_chunks(connection: Connection, name: str, after: int, limit: int) -> list[tuple[int, str, str]]:

@@ -40,6 +40,7 @@ class VectorStore:
         self._child = Child("knowledge.store_process", [str(folder)])
         self._ready = False
         self._why = "the vector index is starting"
+        self._opening = asyncio.Lock()
         self._recovery: asyncio.Task[None] | None = None
 
     @property
@@ -53,7 +54,15 @@ class VectorStore:
         return self._child.pid
 
     async def open(self) -> None:
-        """Start the child and load what is there; set it aside when it cannot be loaded. Raises `IndexUnavailableError`."""
+        """Start the child and load what is there; set it aside when it cannot be loaded. Raises `IndexUnavailableError`.
+
+        Whoever comes second waits for the first, and finds it open.
+        """
+        async with self._opening:
+            if not self._ready:
+                await self._open()
+
+    async def _open(self) -> None:
         for attempt in (1, 2, 3):
             try:
                 await self._child.call("open", timeout_s=_OPEN_S)
@@ -164,8 +173,9 @@ class VectorStore:
 
     async def _reopen(self) -> None:
         try:
-            await self._child.kill()
-            await self.open()
+            async with self._opening:
+                await self._child.kill()
+                await self._open()
         except IndexUnavailableError as error:
             _LOG.error("%s", error)
 

@@ -122,7 +122,13 @@ class Upkeep:
                 await self._tend()
             except (ModelError, IndexUnavailableError) as error:
                 _LOG.info("upkeep of the index waits: %s", error)
-                self._timer = asyncio.get_running_loop().call_later(_RETRY_S, self.soon)
+                self._later()
+            except Exception:  # noqa: BLE001 -- nobody waits for this task: a full disk is logged here and tried again
+                _LOG.exception("upkeep of the index failed")
+                self._later()
+
+    def _later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_RETRY_S, self.soon)
 
     async def _tend(self) -> None:
         if not self._store.ready:
