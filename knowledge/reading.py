@@ -84,6 +84,9 @@ class Reader:
         except TimeoutError as error:
             await self._child.kill()
             raise UnreadableError(f"reading it took over the {self._config.seconds:g} s that reading.seconds allows") from error
+        except asyncio.CancelledError:
+            await self._child.kill()  # it would read on, and the next file would wait
+            raise
         except ChildDiedError as error:
             raise UnreadableError("the reading process broke down on it") from error
         except ChildError as error:

@@ -50,7 +50,7 @@ def parsed(markup: str, title: str) -> Reading:
     try:
         tree = LexborHTMLParser(markup)
     except SelectolaxError as error:
-        raise UnreadableError("it is damaged, or not HTML") from error
+        raise MemoryError from error  # every text is HTML: for want of memory alone lexbor gives up
     outline = Outline()
     if tree.body is not None:
         page = _Page(outline)

@@ -48,5 +48,6 @@ def bytes_of(path: Path, limits: Limits) -> bytes:
 
 
 def title_of(path: Path) -> str:
-    """The title of a document that names none: its file name in words."""
-    return path.stem.replace("_", " ").replace("-", " ").strip() or path.name
+    """The title of a document that names none: its file name in words. A byte of it that is no text becomes a question mark."""
+    name = path.stem.replace("_", " ").replace("-", " ").strip() or path.name
+    return name.encode(errors="replace").decode()
