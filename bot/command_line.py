@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -62,30 +63,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal of another coding shows what it can
     try:
         code = grillon.main(args=list(arguments) if arguments is not None else None, prog_name="grillon", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except GrillonError as error:
-        return _say(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has left. Python would complain again when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:  # a person at a terminal gets a sentence, whatever nobody foresaw
-        if os.environ.get("GRILLON_DEBUG"):
-            raise
-        return _say(f"unexpected {type(error).__name__}: {error} (GRILLON_DEBUG=1 shows where)", 1)
+    except Exception as error:  # noqa: BLE001 -- a person at a terminal gets a sentence, whatever nobody foresaw
+        return _reported(error)
     return code if isinstance(code, int) else 0
 
 
-def _say(sentence: str, code: int) -> int:
-    click.echo(f"grillon: {sentence}", err=True)
-    return code
+def _reported(error: Exception) -> int:
+    """Say what happened, unless somebody debugs it. Returns the exit code."""
+    while isinstance(error, ExceptionGroup):  # of a task group: the first that has a sentence is the reason
+        ours = error.subgroup(GrillonError)
+        error = (ours or error).exceptions[0]
+    if isinstance(error, GrillonError):
+        click.echo(f"grillon: {error}", err=True)
+        return error.exit_code
+    if os.environ.get("GRILLON_DEBUG"):
+        raise error
+    click.echo(f"grillon: unexpected {type(error).__name__}: {error} (GRILLON_DEBUG=1 shows where)", err=True)
+    return 1
 
 
 if __name__ == "__main__":

@@ -44,16 +44,19 @@ class LocalClient:
 
         Raises `GrillonError` for one that does not let us in.
         """
+        closed: Path | None = None
         for path in paths:
             try:
                 return cls(path)
             except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
                 continue
-            except PermissionError as error:
-                remedy = "use sudo, or join the group that `group` in [socket] names"
-                raise GrillonError(f"your account may not connect to the daemon at {path}: {remedy}") from error
+            except PermissionError:
+                closed = path  # another of them may be open to us
             except OSError as error:
                 raise GrillonError(f"the daemon's socket {path} cannot be used: {error.strerror or error}") from error
+        if closed is not None:
+            remedy = "use sudo, or join the group that `group` in [socket] names"
+            raise GrillonError(f"your account may not connect to the daemon at {closed}: {remedy}")
         return None
 
     def close(self) -> None:

@@ -177,6 +177,13 @@ async def check(house: House, _: Request) -> AsyncGenerator[Values]:
     yield {"result": await (await house.loaded()).library.check()}
 
 
+async def examine(house: House, _: Request) -> AsyncGenerator[Values]:
+    """`doctor`: what the daemon finds wrong with itself."""
+    from bot.examination import of_house  # needed by this verb alone
+
+    yield {"result": await of_house(house)}
+
+
 async def _reindexed(house: House, name: str, *, prune: bool, reports: list[IndexReport]) -> AsyncGenerator[Values]:
     """The progress of one collection, whose report is added to `reports`. Leaving early stops it; the next run goes on."""
     lines: asyncio.Queue[Values | None] = asyncio.Queue()
@@ -263,6 +270,7 @@ HOUSE: dict[str, Callable[[House, Request], AsyncGenerator[Values]]] = {
     "index": index,
     "status": status,
     "check": check,
+    "examine": examine,
 }
 FOR_ALL = frozenset({"ask", "status"})
 """The verbs that are not the owner's alone."""

@@ -73,3 +73,13 @@ def daemon_sockets(settings: Settings) -> tuple[Path, ...]:
 def _variable_path(name: str) -> Path | None:
     text = os.environ.get(name)
     return Path(text).expanduser() if text else None
+
+
+def exists(path: Path) -> bool:
+    """Whether there is such a file. Raises `SettingsError` when this account may not look."""
+    try:
+        return path.exists()
+    except PermissionError as error:
+        raise SettingsError(
+            f"your account may not look into {path.parent}: use sudo, or name another state with --state"
+        ) from error

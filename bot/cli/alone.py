@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bot.errors import SettingsError
 from bot.local_client import LocalClient
-from bot.places import socket_path
+from bot.places import exists, socket_path
 from bot.state import State, database_path, state_folder
 
 if TYPE_CHECKING:
@@ -25,10 +25,12 @@ Leave = Callable[[], object]
 def existing_state(settings: Settings, *, or_empty: bool = False) -> Path:
     """The state folder, which has to be one: no verb but `run` makes one, least of all out of somebody's folder of documents.
 
-    `or_empty`: a folder that is there and empty will do as well. Raises `SettingsError`.
+    `or_empty`: a folder that is there and empty will do as well, or one that lost its database. Raises `SettingsError`.
     """
     folder = state_folder(settings.state)
-    if database_path(folder).exists() or (or_empty and folder.is_dir() and not any(folder.iterdir())):
+    if exists(database_path(folder)):
+        return folder
+    if or_empty and folder.is_dir() and ((folder / "backups").is_dir() or not any(folder.iterdir())):
         return folder
     raise SettingsError(f"there is no state in {folder}: `grillon run` makes it, and --state names another")
 

@@ -45,8 +45,8 @@ def _model(model: dict[str, Any]) -> str:
 
 
 def _collection(collection: dict[str, Any]) -> str:
-    missing = "; its folder is missing or empty, the index was kept" if collection.get("missing_folder") else ""
-    pending = f", {collection['pending']} to do" if collection.get("pending") else ""
+    missing = f"; {collection['missing']}, so its index was kept" if collection["missing"] else ""
+    pending = f", {collection['pending']} vectors to make" if collection["pending"] else ""
     return f"{collection['name']}: {collection['documents']} documents, {collection['chunks']} chunks{pending}{missing}"
 
 
