@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING
 
 from adapters.types import Reply, Source
 from bot.commands import Typed, help_text, typed
@@ -16,13 +17,13 @@ from knowledge.language import language_of
 from knowledge.scope import Scope, narrowed
 
 if TYPE_CHECKING:
-    from knowledge.library import Library
-
     from bot.forget import Forget
+    from bot.loading import Loaded
     from bot.memory import Memory
     from bot.people import People
     from bot.settings import Settings
-    from knowledge.engine import CitingQueryEngine
+    from bot.telemetry import Telemetry
+    from knowledge.library import Library
 
 _EXCERPT = 1200
 _TITLES = 3
@@ -41,16 +42,6 @@ _MODEL_ERRORS: dict[type[errors.KnowledgeError], str] = {
 Event = Step | Words | Restarted | Outcome
 
 
-class Loaded(Protocol):
-    """What is ready a moment after the daemon: the library, the model and the engine over both."""
-
-    library: Library
-    engine: CitingQueryEngine
-
-    def count(self, text: str) -> int:
-        """Tokens of a text, at most."""
-
-
 class HouseAnswerer:
     """Answers what the dispatcher hands it. Holds no state of its own."""
 
@@ -62,6 +53,7 @@ class HouseAnswerer:
         forget: Forget,
         loaded: Callable[[], Awaitable[Loaded]],
         ready: Callable[[], bool],
+        telemetry: Telemetry,
     ) -> None:
         self._settings = settings
         self._people = people
@@ -69,9 +61,17 @@ class HouseAnswerer:
         self._forget = forget
         self._loaded = loaded
         self._ready = ready
+        self._telemetry = telemetry
 
     async def answer(self, received: Received) -> AsyncGenerator[Event]:
         """Yield signs of life and words, and last the `Outcome`. Errors of models and index are outcomes, not exceptions."""
+        async with aclosing(self._events(received)) as events:
+            async for event in events:
+                if isinstance(event, Outcome):
+                    self._telemetry.answered(received.message.platform, event.reply)
+                yield event
+
+    async def _events(self, received: Received) -> AsyncGenerator[Event]:
         language = self._language(received)
         command = None if received.message.options.get("stateless") else typed(received.message.text)
         try:
@@ -133,10 +133,7 @@ class HouseAnswerer:
         budget = min(self._settings.memory.tokens, self._settings.model.context_window // 3)
         if received.message.options.get("stateless"):
             return _own_history(received.message.options.get("history", ()), budget, loaded.count)
-
-        async def readable(documents: frozenset[int]) -> frozenset[int]:
-            return await loaded.library.may_read_all(documents, scope)
-
+        readable = partial(loaded.library.may_read_all, scope=scope)
         turns = await self._memory.turns(
             received.person.id, received.conversation_id, budget_tokens=budget, count=loaded.count, readable=readable
         )
@@ -160,7 +157,9 @@ class HouseAnswerer:
                 return Outcome(Reply(say("unknown_command", language, command=f"/{typed_.name}"), error="unknown_command"), None)
 
     async def _sources(self, received: Received, language: Language) -> Reply:
-        last = await self._memory.last_reply(received.person.id, received.conversation_id)
+        library = (await self._loaded()).library
+        readable = partial(library.may_read_all, scope=self._scope(received, library))
+        last = await self._memory.last_reply(received.person.id, received.conversation_id, readable=readable)
         if last is None or not (last.citations or last.consulted):
             return Reply(say("no_sources", language))
         lines = [f"[{source.n}] {_named(source)}" for source in (*last.citations, *last.consulted)]
@@ -223,7 +222,16 @@ def _reply(answer: types.Answer, language: Language) -> Reply:
     numbers = (n for n in range(1, len(named) + len(answer.consulted) + 1) if n not in named)
     consulted = tuple(_source(n, passage) for n, passage in zip(numbers, answer.consulted, strict=True))
     text = answer.text or say("no_answer", language, titles=_titles(answer.consulted))
-    return Reply(text, citations, consulted, cut=answer.cut, model=answer.model, timings=answer.timings)
+    return Reply(
+        text,
+        citations,
+        consulted,
+        cut=answer.cut,
+        model=answer.model,
+        timings=answer.timings,
+        prompt_tokens=answer.prompt_tokens,
+        answer_tokens=answer.answer_tokens,
+    )
 
 
 def _refusal(nearest: Sequence[types.Passage], language: Language, answer: types.Answer | None = None) -> Reply:

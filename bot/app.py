@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from bot.answer import HouseAnswerer
 from bot.database import Database
-from bot.dispatch import Dispatcher, PullDoor
+from bot.dispatch import Dispatcher
+from bot.doors import PullDoor
 from bot.forget import Forget
 from bot.inbox import Inbox
 from bot.memory import Memory
@@ -27,12 +28,11 @@ from knowledge.models import Health
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from knowledge.library import IndexReport, Library, Progress
-
     from bot.loading import Loaded
     from bot.schedule import Schedule
     from bot.settings import Settings
     from bot.state import State
+    from knowledge.library import IndexReport, Library, Progress
 
 _log = logging.getLogger(__name__)
 _LOOK_S = 30.0
@@ -51,15 +51,19 @@ class House:
         self.tokens = Tokens(database)
         self.telemetry = Telemetry()
         self.memory = Memory(database)
-        self.forget = Forget(database, state.folder)
+        self.forget = Forget(database, state.folder, handled_days=settings.limits.handled_days)
         self.inbox = Inbox(database, settings.limits)
         self.schedule: Schedule | None = None
         self._loading: asyncio.Task[Loaded] | None = None
         self._health: Health | None = None
         self._said: str | None = None
-        answerer = HouseAnswerer(settings, self.people, self.memory, self.forget, self.loaded, lambda: self.library is not None)
+        answerer = HouseAnswerer(
+            settings, self.people, self.memory, self.forget, self.loaded, lambda: self.library is not None, self.telemetry
+        )
         doors = {"http": PullDoor(), "terminal": PullDoor()}
-        self.dispatcher = Dispatcher(self.inbox, answerer, doors, settings.limits, slots=settings.model.slots)
+        language = settings.daemon.language
+        self.dispatcher = Dispatcher(self.inbox, answerer, doors, settings.limits, settings.model.slots, language=language)
+        self.telemetry.watch_queue(self.dispatcher.waiting, self.dispatcher.answering)
 
     @classmethod
     @asynccontextmanager
@@ -72,6 +76,7 @@ class House:
             database = await Database.open(state.database)
             stack.push_async_callback(database.close)
             house = cls(settings, state, database)
+            await house.forget.resume()
             await house.people.declare(settings.people)
             await house.tokens.load()
             readers = house.readers()
@@ -134,6 +139,7 @@ class House:
         library = (await self.loaded()).library
         report = await library.reindex(name, prune=prune, changed=changed, pause=self.dispatcher.idle, progress=progress)
         self.telemetry.indexed(report)
+        self.telemetry.sized(await library.status())
         return report
 
     async def look_at_model(self) -> None:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from bot.sentences import Language
     from bot.settings import LimitsConfig
 
-_SHOW_S = 0.2
-"""Followers see their place change at most that often."""
+_SHOW_S, _SHOW_EACH_S = 0.2, 0.001
+"""Followers see their place change at most that often: less often, the more there are."""
 
 _HOUR_S = 3600.0
 _log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class Dispatcher:
 
     def position(self, inbox_id: int) -> int | None:
         """The place of a message in the line, from 1; None when it does not wait."""
-        return self._lanes.positions().get(inbox_id)
+        return self._lanes.position(inbox_id)
 
     async def idle(self) -> None:
         """Return once nobody waits for an answer (a message whose next try is minutes away does not count)."""
@@ -247,7 +247,7 @@ class Dispatcher:
 
     def _take_up(self, pending: Pending) -> None:
         self._live[pending.id] = Live()
-        if pending.message.options.get("transient"):  # nobody waits for it: who asked was connected to the former process
+        if pending.message.options.get("ephemeral"):  # nobody waits for it: who asked was connected to the former process
             self._tasks.work(self._stopped(pending), f"drop {pending.id}")
             return
         wait_s = pending.due_at - time.time()
@@ -273,7 +273,7 @@ class Dispatcher:
         else:
             self._quiet.set()
         if self._places is None and len(self._lanes) and not self._draining:
-            self._places = asyncio.get_running_loop().call_later(_SHOW_S, self._show_places)
+            self._places = asyncio.get_running_loop().call_later(_SHOW_S + len(self._lanes) * _SHOW_EACH_S, self._show_places)
 
     def _show_places(self) -> None:
         self._places = None

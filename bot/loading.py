@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from knowledge.choose import chat_model, embedder
-from knowledge.library import Library
-
 from bot.settings import Settings
+from knowledge.choose import chat_model, embedder
 from knowledge.config import KnowledgeConfig
 from knowledge.engine import CitingQueryEngine
+from knowledge.library import Library
 from knowledge.models import ChatModel, Embedder
 from knowledge.types import Sql
 

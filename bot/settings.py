@@ -89,6 +89,7 @@ class DaemonConfig(Section):
 
     language: Literal["fr", "en"] = Field(default="en", description="the language when neither person nor platform says one")
     grace_s: float = Field(default=20, ge=0, le=600, description="seconds an answer being written may take to finish at SIGTERM")
+    stall_s: float = Field(default=0.25, ge=0.001, le=5, description="seconds between two looks at the event loop")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="how much is logged")
 
 

@@ -40,6 +40,10 @@ class StallWatch:
         self._answered.set()
         self._thread.join()
 
+    def age_s(self) -> float:
+        """Seconds since the loop answered last."""
+        return time.monotonic() - self.answered_at
+
     def _watch(self) -> None:
         while not self._stopped.is_set():
             asked = time.monotonic()

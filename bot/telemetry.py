@@ -53,6 +53,15 @@ class _Status(Protocol):
     def chunks(self) -> int: ...
 
 
+class _Stall(Protocol):
+    """How long the event loop was held up, in seconds."""
+
+    @property
+    def longest_s(self) -> float: ...
+    @property
+    def stalled_s(self) -> float: ...
+
+
 class Telemetry:
     """The figures of one house, in a registry of its own."""
 
@@ -76,6 +85,8 @@ class Telemetry:
         self._runs = Histogram(
             "grillon_index_run_seconds", "Time of an index run", ["collection"], buckets=_RUN_S, registry=registry
         )
+        self._longest = Gauge("grillon_loop_longest_stall_seconds", "Longest stall of the event loop", registry=registry)
+        self._stalled = Gauge("grillon_loop_stalled_seconds", "All stalls of the event loop over 50 ms", registry=registry)
         ProcessCollector(registry=registry)
         registry.register(_Memory())
 
@@ -83,6 +94,11 @@ class Telemetry:
         """Ask these whenever the page is made."""
         self._waiting.set_function(waiting)
         self._answering.set_function(answering)
+
+    def watch_loop(self, stall: _Stall) -> None:
+        """Show how long the event loop was held up."""
+        self._longest.set_function(lambda: stall.longest_s)
+        self._stalled.set_function(lambda: stall.stalled_s)
 
     def requested(self, route: str, status: int) -> None:
         """An HTTP request ended."""

@@ -73,21 +73,25 @@ class Health:
     vram_share: float | None = None
 
 
-class ChatModel(Protocol):
-    """A model that writes. Every implementation is also a LlamaIndex `LLM`."""
+class Sized(Protocol):
+    """What a prompt is fitted to: tokens of the whole window, tokens an answer may take, and a counter."""
 
     name: str
     window: int
     answer_tokens: int
+
+    def count(self, text: str) -> int:
+        """Upper bound of the tokens of `text`: the model's tokenizer where we have it, else a calibrated bound."""
+
+
+class ChatModel(Sized, Protocol):
+    """A model that writes. Every implementation is also a LlamaIndex `LLM`."""
 
     def stream(self, prompt: Sequence[Turn]) -> AsyncGenerator[Piece]:
         """Write an answer, piece by piece. Closing it, or cancelling the task, closes the request.
 
         Same options on every call. Raises the `ModelError` family; never returns a silently cut prompt.
         """
-
-    def count(self, text: str) -> int:
-        """Upper bound of the tokens of `text`: the model's tokenizer where we have it, else a calibrated bound."""
 
     async def check(self) -> Health:
         """Ask the server what it knows of this model. Never raises a `ModelError`."""

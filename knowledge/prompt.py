@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from knowledge.errors import PromptTooLongError
-from knowledge.models import ChatModel, Turn
+from knowledge.models import Sized, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ _MARGIN = 64
 
 
 def compose(
-    model: ChatModel, question: str, turns: Sequence[PastTurn], passages: Sequence[Passage], *, continued: bool = False
+    model: Sized, question: str, turns: Sequence[PastTurn], passages: Sequence[Passage], *, continued: bool = False
 ) -> tuple[list[Turn], int]:
     """Build the prompt and return it with the number of passages that fitted (the first ones).
 
@@ -57,17 +57,17 @@ def compose(
     return prompt, len(blocks)
 
 
-def answer_room(model: ChatModel) -> int:
+def answer_room(model: Sized) -> int:
     """Tokens kept free for the answer: what the settings ask for, at most a third of the window."""
     return min(model.answer_tokens, model.window // 3)
 
 
-def fixed_tokens(model: ChatModel) -> int:
+def fixed_tokens(model: Sized) -> int:
     """Tokens of the part that never changes."""
     return model.count(SYSTEM) + _PER_MESSAGE
 
 
-def turn_tokens(model: ChatModel, turn: PastTurn) -> int:
+def turn_tokens(model: Sized, turn: PastTurn) -> int:
     """Tokens of an earlier turn in the prompt."""
     return model.count(turn.question) + model.count(turn.answer) + 2 * _PER_MESSAGE
 
@@ -84,7 +84,7 @@ def _past(turns: Sequence[PastTurn]) -> list[Turn]:
     return [message for turn in turns for message in (Turn("user", turn.question), Turn("assistant", turn.answer))]
 
 
-def _fitting(model: ChatModel, passages: Sequence[Passage], room: int) -> list[str]:
+def _fitting(model: Sized, passages: Sequence[Passage], room: int) -> list[str]:
     blocks: list[str] = []
     for n, passage in enumerate(passages, 1):
         block = f'<passage n="{n}" source="{_quoted(source_of(passage))}">\n{_fenced(passage.text)}\n</passage>'

@@ -175,12 +175,12 @@ async def test_a_restart_goes_on_in_order_and_sends_only_what_was_not_acknowledg
 
 async def test_what_nobody_waits_for_any_more_is_cancelled_at_a_restart(tmp_path: Path) -> None:
     database, inbox, anna = await opened(tmp_path)
-    await inbox.receive(message("1", transient=True), anna, LATER)
+    await inbox.receive(message("1", ephemeral=True), anna, LATER)
     await inbox.receive(message("2"), anna, LATER)
     await database.close()
     async with open_house(tmp_path) as house:
         assert (await house.ask(message("2"))).error is None
-        assert (await house.ask(message("1", transient=True))).error == "cancelled"
+        assert (await house.ask(message("1", ephemeral=True))).error == "cancelled"
 
 
 async def test_a_message_whose_process_died_too_often_is_set_aside(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from knowledge.types import Passage, PastTurn
 
 
 @dataclass
-class Sized:
+class Room:
     """What `compose` asks of a model: its window and a counter, here the real bound."""
 
     window: int = 4096
@@ -32,15 +32,15 @@ TURNS = (PastTurn("Who feeds the cat?", "Marie [1]."), PastTurn("When?", "At sev
 
 
 def test_nothing_before_the_newest_turn_changes_from_one_question_to_the_next() -> None:
-    first, _ = compose(Sized(), "When?", TURNS[:1], [passage("one")])
-    second, _ = compose(Sized(), "And on Sunday?", TURNS, [passage("two"), passage("three")])
+    first, _ = compose(Room(), "When?", TURNS[:1], [passage("one")])
+    second, _ = compose(Room(), "And on Sunday?", TURNS, [passage("two"), passage("three")])
     assert second[: len(first) - 1] == first[:-1]
     assert [turn.role for turn in second] == ["system", "user", "assistant", "user", "assistant", "user"]
     assert second[0].content == SYSTEM
 
 
 def test_passages_are_numbered_and_named_and_the_question_comes_last() -> None:
-    prompt, fitted = compose(Sized(), "When do the bins go out?", (), [passage("On Tuesday."), passage("On Friday.", 2)])
+    prompt, fitted = compose(Room(), "When do the bins go out?", (), [passage("On Tuesday."), passage("On Friday.", 2)])
     last = prompt[-1].content
     assert fitted == 2
     assert '<passage n="1" source="Handbook > Bins > p. 3">\nOn Tuesday.\n</passage>' in last
@@ -58,7 +58,7 @@ def test_passages_are_numbered_and_named_and_the_question_comes_last() -> None:
     ],
 )
 def test_a_passage_neither_closes_its_fence_nor_imitates_a_citation(hostile: str) -> None:
-    prompt, _ = compose(Sized(), "What?", (), [passage(hostile, title=f'A" {hostile}')])
+    prompt, _ = compose(Room(), "What?", (), [passage(hostile, title=f'A" {hostile}')])
     last = prompt[-1].content
     assert last.count("<passage ") == 1
     assert last.count("</passage>") == 1
@@ -69,18 +69,18 @@ def test_a_passage_neither_closes_its_fence_nor_imitates_a_citation(hostile: str
 
 def test_what_does_not_fit_the_window_is_left_out_from_the_end() -> None:
     passages = [passage("word " * 300, n) for n in range(1, 9)]
-    prompt, fitted = compose(Sized(2048, 512), "When?", (), passages)
+    prompt, fitted = compose(Room(2048, 512), "When?", (), passages)
     assert 0 < fitted < 8
     assert sum(bound(turn.content) for turn in prompt) <= 2048 - 512
 
 
 def test_a_question_longer_than_the_window_is_an_error() -> None:
     with pytest.raises(PromptTooLongError):
-        compose(Sized(1024, 256), "why " * 2000, (), [passage("short")])
+        compose(Room(1024, 256), "why " * 2000, (), [passage("short")])
 
 
 def test_a_cut_answer_is_continued_from_where_it_stood() -> None:
-    prompt, _ = compose(Sized(), "When?", TURNS, [passage("At seven.")], continued=True)
+    prompt, _ = compose(Room(), "When?", TURNS, [passage("At seven.")], continued=True)
     assert [turn.role for turn in prompt] == ["system", "user", "assistant", "user", "assistant", "user"]
     assert prompt[-2].content == "At seven."
     assert prompt[-1].content == CONTINUE
@@ -88,12 +88,12 @@ def test_a_cut_answer_is_continued_from_where_it_stood() -> None:
 
 
 def test_the_fixed_part_is_within_its_budget() -> None:
-    assert fixed_tokens(Sized()) <= 1200
+    assert fixed_tokens(Room()) <= 1200
 
 
 @given(st.lists(st.text(max_size=3000), min_size=1, max_size=6), st.text(max_size=400), st.integers(1024, 8192))
 def test_no_prompt_exceeds_the_window(texts: list[str], question: str, window: int) -> None:
-    model = Sized(window, window // 4)
+    model = Room(window, window // 4)
     try:
         prompt, fitted = compose(model, question, (), [passage(text, n) for n, text in enumerate(texts, 1)])
     except PromptTooLongError:
