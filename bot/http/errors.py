@@ -131,8 +131,8 @@ def problem_of(error: Exception, where: str) -> ProblemError:
         case web.HTTPRequestEntityTooLarge():
             return ProblemError("too_long", "The request is too long.")
     number = secrets.token_hex(4)
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    place = " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+    frames = list(traceback.walk_tb(error.__traceback__))[-4:]
+    place = " > ".join(f"{Path(frame.f_code.co_filename).name}:{line}" for frame, line in frames)
     # The text of an exception may quote what a person wrote: it is never logged.
     _log.error("http error=%s route=%s kind=%s at=%s", number, where, type(error).__name__, place)
     return ProblemError("internal", f"Something went wrong here; the log has it under {number}.")

@@ -10,9 +10,11 @@ import pytest
 from aiohttp import web
 from openapi_spec_validator import validate
 
+from bot.answer import _MODEL_ERRORS
 from bot.errors import GrillonError
 from bot.http import body, connection
 from bot.http.body import json_response
+from bot.http.errors import STATUS
 from bot.http.openapi import openapi
 from bot.http.server import HttpDoor
 from bot.people import Person
@@ -284,6 +286,20 @@ async def test_the_answer_is_as_described(tmp_path: Path) -> None:
         schemas = openapi()["components"]["schemas"]
         assert set(answer) == set(schemas["Answer"]["required"])
         assert set(answer["citations"][0]) == set(schemas["Source"]["properties"])
+
+
+def test_every_code_has_a_status() -> None:
+    of_replies = {*_MODEL_ERRORS.values(), "model_loading", "model_slow", "unknown_command"}
+    of_the_line = {"gave_up", "expired", "cancelled", "forgotten"}
+    assert of_replies | of_the_line <= set(STATUS)
+
+
+async def test_an_old_client_gets_a_stream_too(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as opened:
+        head = f"Authorization: {opened.bearer()['Authorization']}\r\n\r\n".encode()
+        answer = await opened.raw(b"GET /ask?q=x&stream=true HTTP/1.0\r\n" + head)
+        assert b"event: answer\n" in answer
+        assert b"chunked" not in answer
 
 
 async def test_ten_requests_on_one_connection(tmp_path: Path) -> None:
