@@ -12,7 +12,7 @@ from bot.cli.interrupt import cancelling
 from bot.cli.reach import reached
 from bot.cli.told import Told, Verb
 from bot.live import Event, Finished
-from bot.local_wire import LINE_BYTES
+from bot.local_wire import LINE_BYTES, RemoteError
 
 if TYPE_CHECKING:
     from adapters.types import Reply
@@ -32,7 +32,12 @@ def verb(told: Told, question: str, as_json: bool, conversation: str | None, col
     text = sys.stdin.buffer.read(LINE_BYTES).decode(errors="replace") if question == "-" else question
     with reached(told) as client, cancelling(client):
         events = client.ask(text, conversation=conversation, collections=list(collections) or None, locale=locale())
-        reply = _print_json(events) if as_json else _print(events)
+        try:
+            reply = _print_json(events) if as_json else _print(events)
+        except RemoteError as error:
+            if error.code == "cancelled":
+                raise KeyboardInterrupt from None
+            raise
     return 1 if reply is None or reply.error else 0
 
 
@@ -46,15 +51,18 @@ def locale() -> str | None:
 
 
 def as_values(reply: Reply) -> dict[str, Any]:
-    """A reply as `POST /ask` answers it, and `error` for what went wrong."""
-    from dataclasses import asdict
-
-    values = asdict(reply)
-    if not reply.cut:
-        del values["cut"]
-    if reply.error is None:
-        del values["error"]
-    return {"answer": values.pop("text"), **values}
+    """A reply as `POST /ask` answers it; `cut` and `error` only where there is something to say."""
+    values = {
+        "answer": reply.text,
+        "citations": reply.citations,
+        "consulted": reply.consulted,
+        "nearest": reply.nearest,
+        "refused": reply.refused,
+        "conversation": reply.conversation,
+        "model": reply.model,
+        "timings": reply.timings,
+    }
+    return values | ({"cut": True} if reply.cut else {}) | ({"error": reply.error} if reply.error else {})
 
 
 def _print_json(events: Iterator[Event]) -> Reply | None:

@@ -14,87 +14,27 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from adapters.types import Reply, Source
 from bot.backup import verify
-from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
 from bot.errors import RejectedError, SettingsError, StateInUseError
 from bot.live import Event, Finished, Outcome, Received, Restarted, Step, Waiting, Words
 from bot.local_client import DaemonLostError, LocalClient
 from bot.local_socket import LocalSocket
 from bot.local_wire import LINE_BYTES, RemoteError, line
-from bot.people import People, Person
-from bot.settings import Settings
 from bot.state import State
 from bot.tokens import Tokens
-from knowledge.index import IndexReport, Progress
 from tests.bot.house import Gated, Told, open_house
+from tests.bot.socket_house import SocketHouse, served, settings
 
 SOURCE = Source(1, "a", "a.md", "Title", "Heading", None, 0.9, "excerpt")
 ROOT = os.geteuid() == 0
-
-
-@dataclass
-class Fixture:
-    """The parts of a house that the socket asks for; the library and its reports are told what to say."""
-
-    settings: Settings
-    state: State
-    people: People
-    tokens: Tokens
-    dispatcher: Dispatcher
-    wrong: list[str] = field(default_factory=list)
-    gate: asyncio.Event | None = None
-    stopped: list[str] = field(default_factory=list)
-
-    async def loaded(self) -> Any:
-        async def check() -> list[str]:
-            return self.wrong
-
-        return SimpleNamespace(library=SimpleNamespace(check=check))
-
-    async def status(self, person: Person) -> dict[str, Any]:
-        return {"person": person.name, "waiting": self.dispatcher.waiting()}
-
-    async def reindex(self, name: str, *, prune: bool = False, progress: Callable[[Progress], None] | None = None) -> IndexReport:
-        assert progress is not None
-        progress(Progress(name, 1, 2, "one.md"))
-        try:
-            if self.gate is not None:
-                await self.gate.wait()
-        except asyncio.CancelledError:
-            self.stopped.append(name)
-            raise
-        progress(Progress(name, 2, 2, "two.md"))
-        return IndexReport(name, added=2, skipped=(("bad.pdf", "encrypted"),), missing_folder=prune)
-
-
-def settings(folder: Path, **more: Any) -> Settings:
-    collections = [{"name": "a", "folder": folder, "readers": ["everyone"]}, {"name": "b", "folder": folder}]
-    people = [{"name": "anna", "owner": True}, {"name": "ben"}]
-    return Settings.model_validate({"state": folder, "collections": collections, "people": people, **more})
-
-
-@asynccontextmanager
-async def served(folder: Path, answerer: object | None = None, **more: Any) -> AsyncIterator[tuple[Fixture, Path]]:
-    """A house behind a socket."""
-    told = settings(folder, **more)
-    path = told.socket.path or folder / "grillon.sock"
-    async with open_house(folder, answerer, doors={"terminal": PullDoor()}) as house:
-        await house.people.declare(told.people)
-        with State.claim(folder) as state:
-            fixture = Fixture(told, state, house.people, Tokens(house.database), house.dispatcher)
-            async with LocalSocket(fixture, path):
-                yield fixture, path
 
 
 async def asked(path: Path, question: str, **params: Any) -> list[Event]:
@@ -350,7 +290,7 @@ async def test_stopping_refuses_new_questions(tmp_path: Path) -> None:
     async with open_house(tmp_path, doors={"terminal": PullDoor()}) as house:
         await house.people.declare(settings(tmp_path).people)
         with State.claim(tmp_path) as state:
-            fixture = Fixture(settings(tmp_path), state, house.people, Tokens(house.database), house.dispatcher)
+            fixture = SocketHouse(settings(tmp_path), state, house.people, Tokens(house.database), house.dispatcher)
             async with LocalSocket(fixture, tmp_path / "s") as door:
                 with await asyncio.to_thread(LocalClient, tmp_path / "s") as client:
                     await asyncio.to_thread(client.call, "status")
