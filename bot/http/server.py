@@ -165,4 +165,5 @@ def _of(methods: dict[str, _H], method: str) -> _H:
 
 
 async def _description(_request: web.BaseRequest, _person: Person) -> web.StreamResponse:
-    return json_response(openapi())
+    # Made once, which reads this program's version from its files.
+    return json_response(await asyncio.to_thread(openapi))
