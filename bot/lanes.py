@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from bisect import bisect_left, insort
+from collections import deque
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,15 +22,15 @@ class _Lane:
 
 
 class Lanes:
-    """All that waits. Every operation costs the same however much waits, but `positions` and `drop`."""
+    """All that waits. Every operation costs next to nothing however much waits, but `positions`."""
 
     def __init__(self) -> None:
         self._lanes: dict[int, _Lane] = {}
         self._ready: dict[int, deque[int]] = {}
         self._rotation: deque[int] = deque()
         self._suspects: deque[int] = deque()
-        self._of_person: Counter[int] = Counter()
         self._by_id: dict[int, Pending] = {}
+        self._ids: dict[int, list[int]] = {}  # of each person, sorted
 
     def __len__(self) -> int:
         """How many wait."""
@@ -36,7 +38,7 @@ class Lanes:
 
     def of_person(self, person: int) -> int:
         """How many of this person's wait."""
-        return self._of_person[person]
+        return len(self._ids.get(person, ()))
 
     @property
     def ready(self) -> bool:
@@ -113,17 +115,26 @@ class Lanes:
 
     def positions(self) -> dict[int, int]:
         """The place of each waiting message, from 1, as if every message took equally long."""
-        by_person: dict[int, list[int]] = {person: [] for person in self._rotation}
-        for id_ in sorted(self._by_id):
-            by_person.setdefault(self._by_id[id_].person.id, []).append(id_)
-        places: dict[int, int] = {}
-        rounds = [deque(ids) for ids in by_person.values()]
-        while rounds:
-            for ids in rounds:
-                if ids:
-                    places[ids.popleft()] = len(places) + 1
-            rounds = [ids for ids in rounds if ids]
-        return places
+        rounds = zip_longest(*(self._ids[person] for person in self._order()))
+        following = (id_ for round_ in rounds for id_ in round_ if id_ is not None)
+        return {id_: place for place, id_ in enumerate(following, 1)}
+
+    def position(self, id_: int) -> int | None:
+        """The place of one message, as in `positions`; None when it does not wait."""
+        pending = self._by_id.get(id_)
+        if pending is None:
+            return None
+        full_rounds = bisect_left(self._ids[pending.person.id], id_)
+        place, rounds = 1, full_rounds + 1  # whoever comes before its person has one round more
+        for person in self._order():
+            if person == pending.person.id:
+                rounds = full_rounds
+            place += min(len(self._ids[person]), rounds)
+        return place
+
+    def _order(self) -> list[int]:
+        """The people who wait, in the order of their turns."""
+        return list(dict.fromkeys((*self._rotation, *self._ids)))
 
     def _take(self, conversation: int) -> Pending:
         lane = self._lanes[conversation]
@@ -155,10 +166,12 @@ class Lanes:
 
     def _count(self, pending: Pending, by: int) -> None:
         person = pending.person.id
-        self._of_person[person] += by
         if by > 0:
             self._by_id[pending.id] = pending
+            insort(self._ids.setdefault(person, []), pending.id)
             return
         del self._by_id[pending.id]
-        if not self._of_person[person]:
-            del self._of_person[person]
+        ids = self._ids[person]
+        del ids[bisect_left(ids, pending.id)]
+        if not ids:
+            del self._ids[person]

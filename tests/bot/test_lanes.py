@@ -91,6 +91,8 @@ class Model(RuleBasedStateMachine):
         places = self.lanes.positions()
         assert places.keys() == ids
         assert sorted(places.values()) == list(range(1, len(ids) + 1))
+        assert {id_: self.lanes.position(id_) for id_ in ids} == places
+        assert self.lanes.position(len(self.made)) is None
         assert len(self.lanes) == len(ids)
         for person in range(PEOPLE):
             assert self.lanes.of_person(person) == sum(self.made[id_].person.id == person for id_ in ids)
