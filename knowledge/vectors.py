@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import math
+import time
 from typing import TYPE_CHECKING, Any
 
 import chromadb
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from knowledge.child import Answer
 
 _PAGE = 2000
+_LOCK_S = 3.0
+"""The process of a daemon that was killed a moment ago may still be dying."""
 
 
 class FolderInUseError(Exception):
@@ -96,10 +99,11 @@ class Vectors:
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = (self._folder / "chroma.lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise FolderInUseError(f"another process has {self._folder} open") from error
+        deadline = time.monotonic() + _LOCK_S
+        while not self._locked():
+            if time.monotonic() > deadline:
+                raise FolderInUseError(f"another process has {self._folder} open")
+            time.sleep(0.05)
         self._load()
         for collection in self._spaces.values():
             sample = collection.get(limit=1, include=["embeddings"])["embeddings"]
@@ -110,6 +114,13 @@ class Vectors:
     def counted(self, _params: dict[str, Any], _blob: bytes) -> Answer:
         """How many vectors each space holds."""
         return {"spaces": {name: collection.count() for name, collection in self._spaces.items()}}, b""
+
+    def _locked(self) -> bool:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
 
     @property
     def _spaces(self) -> dict[str, Collection]:
