@@ -19,14 +19,16 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.llms.llm import LLM
 
-from knowledge.errors import ModelBrokenError
+from knowledge.errors import ModelBrokenError, PromptTooLongError
 from knowledge.models import Piece, Turn
+from knowledge.tokens import at_least
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from numpy.typing import NDArray
 
+_LEAST_CUT = 256
 _ROLES = {MessageRole.SYSTEM: "system", MessageRole.DEVELOPER: "system", MessageRole.ASSISTANT: "assistant"}
 
 
@@ -40,6 +42,20 @@ class StreamedChat(LLM):
     @abstractmethod
     def stream(self, prompt: Sequence[Turn]) -> AsyncGenerator[Piece, None]:  # type: ignore[override]
         """Write an answer: `knowledge.models.ChatModel`. It replaces LlamaIndex's blocking shorthand of the same name."""
+
+    def _refuse_cut(self, prompt: Sequence[Turn], read: int | None, address: str) -> None:
+        """Find a prompt cut in silence: the window is full to the brim, or fewer tokens were read than the prompt has words.
+
+        So do Ollama before 0.12.6, which ignores `truncate`, and every Ollama behind `/v1`.
+
+        A cut leaves at least half a window, so a count far below that is a server that does not count, and no proof of a cut.
+        """
+        if read is None:
+            return
+        spaces = sum(turn.content.count(" ") + turn.content.count("\n") + 1 for turn in prompt)
+        less = spaces > read >= _LEAST_CUT and sum(at_least(turn.content) for turn in prompt) > read
+        if less or read >= self.window:
+            raise PromptTooLongError(f"the server cut the prompt to {read} tokens", model=self.name, address=address)
 
     @property
     def metadata(self) -> LLMMetadata:

@@ -9,19 +9,19 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from knowledge.config import ChatModelConfig, EmbeddingConfig
+from knowledge.deadlines import Deadlines
 from knowledge.errors import (
     ModelBrokenError,
     ModelError,
     ModelMissingError,
     ModelUnfitError,
     ModelUnreachableError,
-    PromptTooLongError,
 )
 from knowledge.llamaindex import ArrayEmbedding, StreamedChat
 from knowledge.models import Fingerprint, Health, Piece, Turn
 from knowledge.ollama_server import OllamaServer
-from knowledge.tokens import at_least, bound
-from knowledge.wire import Deadlines, Wire
+from knowledge.tokens import bound
+from knowledge.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _NANO = 1e-9
 _LINES_BEYOND = 16
-_LEAST_CUT = 256
 _FLOATS_A_CALL = 65_536
 
 
@@ -67,7 +66,7 @@ class OllamaChat(StreamedChat):
                     if piece.done is None and written > self._config.answer_tokens + _LINES_BEYOND:
                         piece = Piece(piece.text, done="length")
                     if piece.done is not None:
-                        self._refuse_cut(prompt, piece.prompt_tokens)
+                        self._refuse_cut(prompt, piece.prompt_tokens, self._wire.address)
                         yield piece
                         return
                     if piece.text:
@@ -128,18 +127,6 @@ class OllamaChat(StreamedChat):
             return Piece("".join(words))
         except (KeyError, TypeError) as error:
             raise self._wire.broken(str(said.get("error") or f"not a line of an answer: {line[:80]!r}")) from error
-
-    def _refuse_cut(self, prompt: Sequence[Turn], read: int | None) -> None:
-        """Servers before 0.12.6 ignore `truncate`: they fill the window to the brim, or read less than the prompt has words.
-
-        A cut leaves at least half a window, so a count far below that is a server that does not count, and no proof of a cut.
-        """
-        if read is None:
-            return
-        spaces = sum(turn.content.count(" ") + turn.content.count("\n") + 1 for turn in prompt)
-        less = spaces > read >= _LEAST_CUT and sum(at_least(turn.content) for turn in prompt) > read
-        if less or read >= self.window:
-            raise PromptTooLongError(f"the server cut the prompt to {read} tokens", model=self.name, address=self._wire.address)
 
     async def _loading(self) -> bool:
         """The first token is late: may the model still be loading? The list shows such a model like a loaded one.

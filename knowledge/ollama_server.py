@@ -56,7 +56,7 @@ class OllamaServer:
         if capability in self._fit:
             return
         card = await self.card()
-        if self.runs_elsewhere(card):
+        if await self.runs_elsewhere(card):
             raise ModelUnfitError(
                 f"runs elsewhere ({card.remote_host or 'cloud'})", model=self._wire.model, address=self._wire.address
             )
@@ -69,9 +69,11 @@ class OllamaServer:
         """Something changed: look at the model again before its next use."""
         self._fit.clear()
 
-    def runs_elsewhere(self, card: Card) -> bool:
-        """True when the model runs on another machine than its server and the settings do not name it."""
-        return (bool(card.remote_host) or self._wire.model.endswith("cloud")) and self._wire.model not in self._remote
+    async def runs_elsewhere(self, card: Card) -> bool:
+        """True when the model runs outside the house, or on another machine than its server, and the settings do not name it."""
+        if self._wire.model in self._remote:
+            return False
+        return bool(card.remote_host) or self._wire.model.endswith("cloud") or await self._wire.leaves_house()
 
     async def card(self) -> Card:
         """Ask `/api/show`. Raises the `ModelError` family."""
@@ -112,12 +114,13 @@ class OllamaServer:
             return Health("unreachable", model, address, str(error))
         try:
             card, loaded = await self.card(), await self.loaded()
+            elsewhere = await self.runs_elsewhere(card)
         except ModelMissingError as error:
             return Health("missing", model, address, str(error), version)
         except ModelError as error:
             return Health("unreachable", model, address, str(error), version)
         state: Literal["remote", "unfit", "ready", "loading"] = "ready" if loaded else "loading"
-        if self.runs_elsewhere(card):
+        if elsewhere:
             state = "remote"
         elif card.capabilities and capability not in card.capabilities:
             state = "unfit"

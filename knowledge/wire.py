@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import random
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import orjson
+import yarl
 
+from knowledge.deadlines import Deadlines, Watch, judge
 from knowledge.errors import (
     ModelBrokenError,
     ModelBusyError,
@@ -25,8 +27,6 @@ from knowledge.errors import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
-    from knowledge.config import ChatModelConfig
-
 _ANSWER_BYTES = 64 * 2**20
 _LINE_BYTES = 2**20
 _CONNECT_S = 5.0
@@ -34,24 +34,6 @@ _OVER_WINDOW = re.compile(
     r"exceed\w* the (available |maximum )?context|context (length|window|size)|input length|too long", re.IGNORECASE
 )
 _HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """Seconds a streamed answer may take, step by step, and the most bytes it may have."""
-
-    load_s: float
-    first_token_s: float
-    next_token_s: float
-    answer_s: float
-    answer_bytes: int
-
-    @classmethod
-    def of(cls, config: ChatModelConfig) -> Deadlines:
-        """The deadlines of the settings; 2 KiB a token is ten times what a line of any server takes."""
-        return cls(
-            config.load_s, config.first_token_s, config.next_token_s, config.answer_s, 65_536 + 2048 * config.answer_tokens
-        )
 
 
 class Wire:
@@ -72,6 +54,17 @@ class Wire:
         self._connections = connections
         self._path = path
         self._session: aiohttp.ClientSession | None = None
+
+    async def leaves_house(self) -> bool:
+        """True when the address belongs to a machine on the open internet. Raises `ModelUnreachableError` for an unknown name."""
+        if self._path:
+            return False
+        host = yarl.URL(self.address).host or ""
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, None)
+        except OSError as error:
+            raise ModelUnreachableError(f"no such machine: {host}", model=self.model, address=self.address) from error
+        return any(ipaddress.ip_address(entry[4][0]).is_global for entry in found)
 
     async def ask(
         self, method: str, path: str, body: object = None, *, timeout_s: float = 10.0, step: str = "first_token"
@@ -98,7 +91,7 @@ class Wire:
         """
         end = asyncio.get_running_loop().time() + deadlines.answer_s
         response, due = await self._open(path, body, deadlines, loading)
-        watch = _Watch(response.content, due, end, deadlines.next_token_s)
+        watch = Watch(response.content, due, end, deadlines.next_token_s)
         received, rest = 0, b""
         try:
             while data := await response.content.readany():
@@ -159,7 +152,7 @@ class Wire:
         try:
             async with asyncio.timeout_at(due + (deadlines.load_s if loading else 0)) as limit:
                 if loading:
-                    late = loop.call_at(due, lambda: judging.add(loop.create_task(_judge(limit, loading))))
+                    late = loop.call_at(due, lambda: judging.add(loop.create_task(judge(limit, loading))))
                 try:
                     return await self._accepted("POST", path, body, due), limit.when() or due
                 finally:
@@ -191,8 +184,8 @@ class Wire:
         try:
             try:
                 return await self._pool().request(method, url, data=data, allow_redirects=False)
-            except aiohttp.ServerDisconnectedError:
-                # A kept connection may have been closed while it idled; asking twice does no harm, once more on a fresh one.
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                # A kept connection may have been closed while it idled. Asking again does no harm.
                 return await self._pool().request(method, url, data=data, allow_redirects=False)
         except (aiohttp.ClientConnectionError, aiohttp.InvalidURL) as error:
             raise ModelUnreachableError(str(error) or type(error).__name__, model=self.model, address=self.address) from error
@@ -231,50 +224,6 @@ class Wire:
                 trust_env=False,
             )
         return self._session
-
-
-class _Watch:
-    """Ends a read that is overdue. One timer for a whole answer: a timeout of its own for each token doubles what a stream costs.
-
-    It looks at least every `next_token_s`, so that no deadline set by `wait` falls between two looks.
-    """
-
-    __slots__ = ("_content", "_due", "_end", "_loop", "_next_s", "_timer")
-
-    def __init__(self, content: aiohttp.StreamReader, due: float, end: float, next_s: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._content = content
-        self._end = end
-        self._next_s = next_s
-        self._due = min(due, end)
-        self._arm()
-
-    def wait(self) -> None:
-        """We wait for data now."""
-        self._due = min(self._loop.time() + self._next_s, self._end)
-
-    def rest(self) -> None:
-        """There was data; whoever asked for it may take until the end of the whole answer."""
-        self._due = self._end
-
-    def stop(self) -> None:
-        """The answer is over."""
-        self._timer.cancel()
-
-    def _arm(self) -> None:
-        self._timer = self._loop.call_at(min(self._due, self._loop.time() + self._next_s), self._look)
-
-    def _look(self) -> None:
-        if self._loop.time() >= self._due:
-            self._content.set_exception(TimeoutError())
-        else:
-            self._arm()
-
-
-async def _judge(limit: asyncio.Timeout, loading: Callable[[], Awaitable[bool]]) -> None:
-    """The first token is late: unless the model still loads, the wait ends now."""
-    if not await loading():
-        limit.reschedule(asyncio.get_running_loop().time())
 
 
 def _said(data: bytes) -> str:
