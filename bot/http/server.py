@@ -36,7 +36,7 @@ _H = TypeVar("_H", Handler, OpenHandler)
 _LEFT = 499
 """The status under which requests are counted whose client left."""
 _STOP_S = 0.5
-"""Seconds that handlers have to end by themselves, at least: to aiohttp 0 would mean for ever."""
+"""Seconds that handlers have to end by themselves. To aiohttp 0 would mean for ever."""
 
 
 class HttpDoor:
@@ -80,12 +80,21 @@ class HttpDoor:
         bound = self._listening.sockets[0].getsockname()[1]
         return f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
 
-    async def stop(self, grace_s: float = 0) -> None:
-        """Let nobody in any more, give those inside `grace_s` seconds to be answered, and hang up."""
+    def stop_receiving(self) -> None:
+        """Let nobody in any more. Who is inside is still answered."""
         if self._listening is None or self._server is None:
             return
         self._listening.close()
         self._server.pre_shutdown()
+
+    async def stop(self, grace_s: float = _STOP_S) -> None:
+        """Let nobody in any more, give those inside `grace_s` seconds to be answered, tell the others, and hang up.
+
+        Questions that wait are not answered once the dispatcher drains: call it after that, lest they hold it up for nothing.
+        """
+        if self._listening is None or self._server is None:
+            return
+        self.stop_receiving()
         if self._inside:
             await asyncio.wait(self._inside, timeout=grace_s)
         for task in self._inside:

@@ -183,6 +183,17 @@ async def test_stopping_is_said_to_those_who_wait(tmp_path: Path) -> None:
         await asyncio.wait_for(stopping, 5)
 
 
+async def test_nobody_comes_in_any_more_while_those_inside_are_answered(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as opened:
+        asked = asyncio.create_task(opened.ask("wait"))
+        await opened.pupil.arrived.get()
+        opened.door.stop_receiving()
+        with pytest.raises(ConnectionRefusedError):
+            await opened.raw(b"")
+        opened.pupil.gate.set()
+        assert (await asked)[0] == 200
+
+
 async def test_stopping_gives_time_to_finish(tmp_path: Path) -> None:
     async with open_door(tmp_path) as opened:
         asked = asyncio.create_task(opened.ask("wait"))
