@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -19,6 +19,8 @@ from knowledge.errors import KnowledgeError
 
 _log = logging.getLogger(__name__)
 _CONNECTIONS = 64
+_NOBODY = "your account is nobody here: the owner declares it as `unix_user` in [[people]]"
+_PATIENCE_S = 5.0
 _AT_ONCE = 16
 """Requests of one connection in progress."""
 
@@ -64,7 +66,7 @@ class LocalSocket:
                     writer, "forbidden", "your account is nobody here: the owner declares it as `unix_user` in [[people]]"
                 )
             elif len(self._connections) >= _CONNECTIONS or self._server is None:
-                await _refuse(writer, "queue_full", "the daemon takes no more connections; try again in a moment")
+                await _turn_away(reader, writer, "queue_full", "the daemon takes no more connections; try again in a moment")
             else:
                 await self._connected(_Connection(self._house, peer, reader, writer))
         except* ConnectionError:
@@ -78,6 +80,10 @@ class LocalSocket:
         self._connections[connection] = task
         try:
             await connection.serve()
+        except asyncio.CancelledError:
+            if self._server is not None:
+                raise
+            # We are leaving. `asyncio` 3.11 would print a traceback for a handler that ends as cancelled (gh-110894).
         finally:
             del self._connections[connection]
 
@@ -174,6 +180,14 @@ def _wellformed(values: object) -> bool:
     if not isinstance(values, dict) or not isinstance(values.get("params", {}), dict):
         return False
     return isinstance(values.get("id"), int) and isinstance(values.get("verb"), str)
+
+
+async def _turn_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, code: str, sentence: str) -> None:
+    """Refuse, then hear the request out: closing before it came would take our sentence away with it."""
+    await _refuse(writer, code, sentence)
+    with suppress(TimeoutError, ValueError):
+        async with asyncio.timeout(_PATIENCE_S):
+            await reader.readline()
 
 
 async def _refuse(writer: asyncio.StreamWriter, code: str, sentence: str) -> None:

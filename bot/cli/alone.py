@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from bot.errors import SettingsError
@@ -17,6 +17,7 @@ from bot.state import State, database_path, state_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bot.app import House
     from bot.settings import Settings
 
 Leave = Callable[[], object]
@@ -36,11 +37,14 @@ def existing_state(settings: Settings, *, or_empty: bool = False) -> Path:
 
 
 @contextmanager
-def alone(settings: Settings) -> Iterator[LocalClient]:
-    """Open the house here, and speak to it. Raises what opening raises: `StateInUseError`, `DatabaseError`, `SettingsError`."""
+def alone(settings: Settings, *, http: bool = False) -> Iterator[LocalClient]:
+    """Open the house here, and speak to it; with `http`, its HTTP door too.
+
+    Raises what opening raises: `StateInUseError`, `DatabaseError`, `SettingsError`.
+    """
     with State.claim(existing_state(settings, or_empty=True)) as state:
         opened: Future[Leave] = Future()
-        thread = threading.Thread(target=lambda: asyncio.run(_serve(settings, state, opened)), name="house")
+        thread = threading.Thread(target=lambda: asyncio.run(_serve(settings, state, opened, http=http)), name="house")
         thread.start()
         try:
             leave = opened.result()
@@ -53,16 +57,28 @@ def alone(settings: Settings) -> Iterator[LocalClient]:
             thread.join()
 
 
-async def _serve(settings: Settings, state: State, opened: Future[Leave]) -> None:
+async def _serve(settings: Settings, state: State, opened: Future[Leave], *, http: bool) -> None:
     from bot.app import House
     from bot.local_socket import LocalSocket
 
     loop, left = asyncio.get_running_loop(), asyncio.Event()
     try:
-        async with House.open(settings, state) as house, LocalSocket(house, socket_path(settings)):
+        async with AsyncExitStack() as stack:
+            house = await stack.enter_async_context(House.open(settings, state))
+            await stack.enter_async_context(LocalSocket(house, socket_path(settings)))
+            if http:
+                await _open_http(house, stack)
             opened.set_result(lambda: loop.call_soon_threadsafe(left.set))
             await left.wait()
     except BaseException as error:
         if opened.done():
             raise
         opened.set_exception(error)  # it is the verb's, which waits for it
+
+
+async def _open_http(house: House, stack: AsyncExitStack) -> None:
+    from bot.http.server import HttpDoor
+
+    door = HttpDoor(house, house.settings.http)
+    await door.start()
+    stack.push_async_callback(door.stop)

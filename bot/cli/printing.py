@@ -63,7 +63,7 @@ def show_sources(out: Console, reply: Reply) -> None:
     for heading, sources in _groups(reply):
         out.print(Text(heading, style="bold"))
         for source in sources:
-            out.print(_line(source))
+            out.print(source_line(source))
             out.print(Text(printable(source.excerpt), style="dim"))
 
 
@@ -94,7 +94,7 @@ def _finish(out: Console, reply: Reply, written: str) -> None:
     for heading, sources in _groups(reply):
         out.print(Text(f"\n{heading}", style="bold"))
         for source in sources:
-            out.print(_line(source))
+            out.print(source_line(source))
 
 
 def _groups(reply: Reply) -> list[tuple[str, Sequence[Source]]]:
@@ -102,7 +102,8 @@ def _groups(reply: Reply) -> list[tuple[str, Sequence[Source]]]:
     return [(heading, sources) for heading, sources in named if sources]
 
 
-def _line(source: Source) -> Text:
+def source_line(source: Source) -> Text:
+    """One source in a line: number, title, place, collection and document, score."""
     place = f" › {source.locator}" if source.locator else ""
     return Text(printable(f"[{source.n}] {source.title}{place}  ({source.collection}/{source.document}, {source.score:.2f})"))
 
