@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import grp
 import os
 import pwd
 import shlex
 import shutil
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -84,20 +86,18 @@ def opening(path: Path, closed: Path) -> str:
         status = closed.stat()
     except OSError:
         status = None
-    group_reads = status is not None and status.st_mode & 0o040 and status.st_gid != 0
-    if status is not None and (group_reads or shutil.which("setfacl") is None):
-        widen = "" if group_reads else f"chmod -R g+rX {shlex.quote(str(path))} && "
-        return f"{widen}usermod -aG {_group_name(status.st_gid)} {account}, then restart the service"
-    rights = f"-m u:{account}:rX -m d:u:{account}:rX"
-    return f"setfacl -R {rights} {shlex.quote(str(path))}"
+    if status is not None and status.st_mode & 0o040 and status.st_gid != 0:
+        return f"usermod -aG {_group_name(status.st_gid)} {account}, then restart the service"
+    install = "" if shutil.which("setfacl") else "apt install acl && "
+    return f"{install}setfacl -R -m u:{account}:rX -m d:u:{account}:rX {shlex.quote(str(path))}"
 
 
 async def database(path: Path) -> Finding:
     """Whether the database is sound."""
     try:
         await asyncio.to_thread(verify, path)
-    except GrillonError as error:
-        return Finding("database", "wrong", str(error), "restore the last backup: grillon db restore FILE")
+    except (GrillonError, sqlite3.Error) as error:
+        return Finding("database", "wrong", f"{path}: {error}", "restore the last backup: grillon db restore FILE")
     return fine("database", f"{path} is sound")
 
 
@@ -174,8 +174,6 @@ def failure(about: str, error: GrillonError | KnowledgeError) -> Finding:
 
 
 def _group_name(gid: int) -> str:
-    import grp
-
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:

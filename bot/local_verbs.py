@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from adapters.types import Message
 from bot.backup import back_up, verify
 from bot.errors import GrillonError, RejectedError
-from bot.live import Finished
 from bot.local_wire import event_values
 
 if TYPE_CHECKING:
@@ -128,15 +127,14 @@ async def ask(house: House, request: Request) -> AsyncGenerator[Values]:
     Ends without a result when the daemon stops: the question stays, and the same key finds it after the restart.
     """
     inbox_id = await _received(house, request)
-    finished = False
     try:
         async with aclosing(house.dispatcher.follow(inbox_id)) as events:
             async for event in events:
-                finished = isinstance(event, Finished)
                 yield event_values(event)
-    finally:
-        if not finished and not request.keep:
+    except (asyncio.CancelledError, GeneratorExit):
+        if not request.keep:
             await house.dispatcher.cancel(inbox_id)
+        raise
 
 
 async def _received(house: House, request: Request) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from bot.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
 from bot.local_socket import LocalSocket
@@ -27,6 +28,7 @@ class SocketHouse:
 
     settings: Settings
     state: State
+    database: Database
     people: People
     tokens: Tokens
     dispatcher: Dispatcher
@@ -70,6 +72,6 @@ async def served(folder: Path, answerer: object | None = None, **more: Any) -> A
     async with open_house(folder, answerer, doors={"terminal": PullDoor()}) as line:
         await line.people.declare(told.people)
         with State.claim(folder) as state:
-            house = SocketHouse(told, state, line.people, Tokens(line.database), line.dispatcher)
+            house = SocketHouse(told, state, line.database, line.people, Tokens(line.database), line.dispatcher)
             async with LocalSocket(house, path):
                 yield house, path

@@ -163,6 +163,29 @@ async def test_a_daemon_that_leaves_keeps_the_question(tmp_path: Path) -> None:
     assert events[-1] == Finished(Reply(f"answer {id_}"))
 
 
+async def test_a_daemon_that_drains_keeps_the_questions(tmp_path: Path) -> None:
+    """What runs and what waits is given back, not cancelled, before the socket closes."""
+    gated = Gated()
+    async with served(tmp_path, gated) as (house, path):
+        with await asyncio.to_thread(LocalClient, path) as one, await asyncio.to_thread(LocalClient, path) as two:
+            both = [threading.Thread(target=_swallow, args=(client,)) for client in (one, two)]
+            for thread in both:
+                thread.start()
+            await gated.arrivals.get()
+            async with asyncio.timeout(10):
+                while house.dispatcher.waiting() != 1:
+                    await asyncio.sleep(0.01)
+            await house.dispatcher.drain(0)
+            rows = await house.database.read(
+                lambda connection: connection.exec_driver_sql("SELECT state, outcome FROM inbox").all()
+            )
+            assert [tuple(row) for row in rows] == [("received", None)] * 2
+            for client in (one, two):
+                client._socket.shutdown(socket.SHUT_RDWR)
+            for thread in both:
+                await asyncio.to_thread(thread.join)
+
+
 async def test_tokens_people_and_backup(tmp_path: Path) -> None:
     async with served(tmp_path) as (house, path):
         made = await called(path, "create_token", name="phone", person="ben")
@@ -290,7 +313,9 @@ async def test_stopping_refuses_new_questions(tmp_path: Path) -> None:
     async with open_house(tmp_path, doors={"terminal": PullDoor()}) as house:
         await house.people.declare(settings(tmp_path).people)
         with State.claim(tmp_path) as state:
-            fixture = SocketHouse(settings(tmp_path), state, house.people, Tokens(house.database), house.dispatcher)
+            fixture = SocketHouse(
+                settings(tmp_path), state, house.database, house.people, Tokens(house.database), house.dispatcher
+            )
             async with LocalSocket(fixture, tmp_path / "s") as door:
                 with await asyncio.to_thread(LocalClient, tmp_path / "s") as client:
                     await asyncio.to_thread(client.call, "status")
