@@ -132,8 +132,11 @@ class EmbeddedEmbedder(ArrayEmbedding):
         if not texts:
             return np.empty((0, (await self.fingerprint()).dimension), np.float32)
         parts = [texts[start : start + _TEXTS_A_CALL] for start in range(0, len(texts), _TEXTS_A_CALL)]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._part(part)) for part in parts]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._part(part)) for part in parts]
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from failed
         return np.concatenate([task.result() for task in tasks])
 
     def count(self, text: str) -> int:
