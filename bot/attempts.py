@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from adapters.types import Reply
 from bot.delivery import insist
 from bot.doors import PullDoor
+from bot.errors import DatabaseError
 from bot.live import Finished, NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
 from bot.sentences import Language, as_language, say
 from knowledge.failpoints import failpoint
@@ -102,6 +103,16 @@ class Attempts:
         if task is not None:
             task.cancel()
         return True
+
+    async def beat(self) -> None:
+        """Prove that the attempts run, and stop those whose message was erased meanwhile."""
+        if not self._answering:
+            return
+        try:
+            for erased in await self._inbox.beat(list(self._answering)):
+                self.interrupt(erased)
+        except DatabaseError as error:
+            _log.warning("no heartbeat: %s", error)
 
     def said(self, sentence: str, message: Message | None) -> Reply:
         """A sentence of ours as a reply, in the language of the message."""

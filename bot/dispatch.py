@@ -9,20 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from bot.attempts import Attempts
 from bot.delivery import RETRY_S, Delivery
 from bot.doors import PullDoor
-from bot.errors import DatabaseError, RejectedError
+from bot.errors import DatabaseError
 from bot.follow import Live
-from bot.inbox import LEASE_S, space_of
-from bot.inbox_rows import Pending
+from bot.inbox import LEASE_S
 from bot.lanes import Lanes
 from bot.live import Event, Finished, Waiting
-from bot.screening import check_room, screen
+from bot.reception import Reception
 from bot.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from bot.attempts import Answerer
     from bot.doors import Door
     from bot.inbox import Inbox
+    from bot.inbox_rows import Pending
     from bot.people import Person
     from bot.sentences import Language
     from bot.settings import LimitsConfig
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 _SHOW_S, _SHOW_EACH_S = 0.2, 0.001
 """Followers see their place change at most that often: less often, the more there are."""
 
-_HOUR_S = 3600.0
 _log = logging.getLogger(__name__)
 
 
@@ -59,14 +57,13 @@ class Dispatcher:
     ) -> None:
         self._inbox = inbox
         self._doors = doors
-        self._limits = limits
         self._slots = slots
         self._retry_s = retry_s
         self._attempts = Attempts(inbox, answerer, doors, most=limits.attempts, retry_s=retry_s, language=language)
         self._delivery = Delivery(inbox, retry_s)
         self._lanes = Lanes()
+        self._reception = Reception(inbox, self._lanes, limits)
         self._live: dict[int, Live] = {}
-        self._arriving: Counter[int] = Counter()
         self._answering: dict[int, Pending] = {}
         self._tasks = Tasks()
         self._recovered, self._quiet = asyncio.Event(), asyncio.Event()
@@ -78,7 +75,6 @@ class Dispatcher:
 
         0: it was answered once, then forgotten. Raises `RejectedError`, and `DatabaseError`: then nothing is stored.
         """
-        screen(message, self._limits)
         await self._recovered.wait()
         # A caller that goes away leaves what it sent to be taken: it may be in the database already.
         return await asyncio.shield(self._tasks.work(self._arrive(message, person), "receive"))
@@ -132,7 +128,7 @@ class Dispatcher:
         try:
             while True:
                 await asyncio.sleep(LEASE_S / 3)
-                await self._beat()
+                await self._attempts.beat()
         finally:
             await self.drain(0)
 
@@ -151,28 +147,13 @@ class Dispatcher:
                 _log.warning("interrupted attempts will count: %s", error)
 
     async def _arrive(self, message: Message, person: Person) -> int:
-        of_person = self._lanes.of_person(person.id) + self._arriving[person.id]
-        try:
-            check_room(len(self._lanes) + self._arriving.total(), of_person, self._limits)
-        except RejectedError:
-            known = await self._inbox.known(message, person)
-            if known is None:
-                raise
-            return known
-        self._arriving[person.id] += 1
-        expires_at = time.time() + self._limits.expire_h * _HOUR_S
-        try:
-            arrived = await self._inbox.receive(message, person, expires_at)
-        finally:
-            self._arriving[person.id] -= 1
-        if arrived.fresh:
-            self._admit(Pending(arrived.id, message, person, arrived.conversation_id, space_of(message), time.time(), expires_at))
-        return arrived.id
-
-    def _admit(self, pending: Pending) -> None:
-        self._live[pending.id] = Live()
-        self._lanes.add(pending)
+        taken = await self._reception.take(message, person)
+        if isinstance(taken, int):
+            return taken
+        self._live[taken.id] = Live()
+        self._lanes.add(taken)
         self._fill()
+        return taken.id
 
     def _fill(self) -> None:
         """Start what may start now."""
@@ -255,16 +236,6 @@ class Dispatcher:
             self._lanes.hold(pending.conversation_id, pending.person.id)
             self._tasks.wait(self._free_after(wait_s, pending.conversation_id), f"wait {pending.id}")
         self._lanes.add(pending)
-
-    async def _beat(self) -> None:
-        """Prove that the attempts run, and stop those whose message was erased meanwhile."""
-        if not self._answering:
-            return
-        try:
-            for erased in await self._inbox.beat(list(self._answering)):
-                self._attempts.interrupt(erased)
-        except DatabaseError as error:
-            _log.warning("no heartbeat: %s", error)
 
     def _note(self) -> None:
         """Something waits, runs or ended: tell who waits for quiet, and, not too often, who waits in the line."""

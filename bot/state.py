@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -54,7 +55,7 @@ class State:
         except OSError as error:
             raise SettingsError(f"The state folder {folder} cannot be used: {error.strerror}. Check who owns it.") from error
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(lock)
         except BlockingIOError as error:
             os.close(lock)
             raise _in_use(folder) from error
@@ -73,6 +74,15 @@ class State:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.release()
+
+
+def _lock(lock: int) -> None:
+    """Lock, or raise `BlockingIOError`. `owner_pid` of another process holds it for some microseconds: that is no owner."""
+    for wait_s in (0.01, 0.05):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(wait_s)
+    return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def database_path(folder: Path) -> Path:

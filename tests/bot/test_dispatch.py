@@ -397,13 +397,38 @@ async def test_a_full_disk_is_told_to_followers_and_passes(tmp_path: Path) -> No
         assert (await house.states())["3"] == ("sent", "answered", 1)
 
 
+@pytest.mark.parametrize("room", range(8))
+async def test_no_room_for_the_nth_page(tmp_path: Path, room: int) -> None:
+    """Wherever in a message's life the disk fills up: what was taken is answered once there is room, the rest was never taken."""
+    pragma = "PRAGMA max_page_count = {}".format
+    async with open_house(tmp_path, slots=3) as house:
+        pages = await house.database.write(lambda connection: int(connection.exec_driver_sql("PRAGMA page_count").scalar_one()))
+        await house.database.write(lambda connection: connection.exec_driver_sql(pragma(pages + room)))
+        sent = [message(str(n), "long " * 300, thread=f"t{n % 3}") for n in range(12)]
+        taken = await asyncio.gather(
+            *(house.dispatcher.receive(one, house.person("anna")) for one in sent), return_exceptions=True
+        )
+        assert {type(one) for one in taken} <= {int, DatabaseError}
+        await house.database.write(lambda connection: connection.exec_driver_sql(pragma(100_000)))
+        async with asyncio.timeout(10):
+            await house.dispatcher.idle()
+            for one, id_ in zip(sent, taken, strict=True):
+                while isinstance(id_, int) and (await house.states())[one.id][0] != "sent":
+                    await asyncio.sleep(0.005)
+        assert (await house.states()).keys() == {one.id for one, id_ in zip(sent, taken, strict=True) if isinstance(id_, int)}
+        replies = [await house.ask(one) for one in sent]
+        assert {reply.text for reply in replies} == {"answer to " + "long " * 300}
+        count = "SELECT count(*) FROM turns"
+        assert await house.database.read(lambda connection: connection.execute(text(count)).scalar()) == len(sent)
+
+
 async def test_an_erased_message_is_dropped(tmp_path: Path) -> None:
     answerer = Gated()
     async with open_house(tmp_path, answerer) as house:
         ids = [await house.dispatcher.receive(message(str(n)), house.person("anna")) for n in range(2)]
         await answerer.arrivals.get()
         await house.database.write(lambda connection: connection.exec_driver_sql("DELETE FROM inbox"))
-        await house.dispatcher._beat()
+        await house.dispatcher._attempts.beat()
         assert [(await house.reply(id_)).error for id_ in ids] == ["forgotten", "forgotten"]
         assert answerer.broken == ["0"]
         assert answerer.started == ["0"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ from bot.errors import DatabaseError, NewerDatabaseError
 from bot.migrate import configuration, upgrade
 from bot.schema import prepare, revision
 from knowledge import tables as knowledge_tables
+
+ROOT = Path(__file__).parents[2]
 
 
 def migrated(path: Path) -> Path:
@@ -128,3 +132,32 @@ def test_broken_references_are_not_kept_silently(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(tables, "REVISION", "0002")
     with pytest.raises(DatabaseError, match="broke references"):
         prepare(path)
+
+
+def test_they_run_from_an_installed_wheel(tmp_path: Path) -> None:
+    source, wheels, installed = (tmp_path / name for name in ("source", "wheels", "installed"))
+    skipped = shutil.ignore_patterns("__pycache__")
+    for name in ("bot", "knowledge", "adapters", "migrations"):
+        shutil.copytree(ROOT / name, source / name, ignore=skipped)
+    for name in ("pyproject.toml", "LICENSE"):
+        shutil.copy(ROOT / name, source / name)
+    (source / "README.md").touch()
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+    ]
+    subprocess.run([*pip, "-w", str(wheels), str(source)], check=True)
+    (wheel,) = wheels.iterdir()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    code = "import pathlib, sys; from bot.migrate import upgrade; p = pathlib.Path(sys.argv[1]); p.touch(); upgrade(p)"
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "grillon.db")], env=environment, cwd=tmp_path, check=True)
+    assert revision(tmp_path / "grillon.db") == tables.REVISION

@@ -1,0 +1,89 @@
+"""What is taken at the door: a message must be text, within the limits, with room in the line; then it is stored once."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from bot.errors import RejectedError
+from bot.inbox import space_of
+from bot.inbox_rows import Pending
+
+if TYPE_CHECKING:
+    from adapters.types import Message
+    from bot.inbox import Inbox
+    from bot.lanes import Lanes
+    from bot.people import Person
+    from bot.settings import LimitsConfig
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters but tab and line breaks, and halves of surrogate pairs: no keyboard makes them."""
+
+_HOUR_S = 3600.0
+
+
+class Reception:
+    """Takes messages in. Those on their way into the database count as waiting already."""
+
+    def __init__(self, inbox: Inbox, lanes: Lanes, limits: LimitsConfig) -> None:
+        self._inbox = inbox
+        self._lanes = lanes
+        self._limits = limits
+        self._arriving: Counter[int] = Counter()
+
+    async def take(self, message: Message, person: Person) -> Pending | int:
+        """Store a message: what is to be answered, or the inbox id of what had come before.
+
+        Raises `RejectedError`, and `DatabaseError`: then nothing is stored.
+        """
+        screen(message, self._limits)
+        waiting, of_person = self._waiting(person)
+        try:
+            check_room(waiting, of_person, self._limits)
+        except RejectedError:
+            known = await self._inbox.known(message, person)
+            if known is None:
+                raise
+            return known
+        return await self._store(message, person)
+
+    async def _store(self, message: Message, person: Person) -> Pending | int:
+        now = time.time()
+        expires_at = now + self._limits.expire_h * _HOUR_S
+        self._arriving[person.id] += 1
+        try:
+            arrived = await self._inbox.receive(message, person, expires_at)
+        finally:
+            self._arriving[person.id] -= 1
+        if not arrived.fresh:
+            return arrived.id
+        return Pending(arrived.id, message, person, arrived.conversation_id, space_of(message), now, expires_at)
+
+    def _waiting(self, person: Person) -> tuple[int, int]:
+        return len(self._lanes) + self._arriving.total(), self._lanes.of_person(person.id) + self._arriving[person.id]
+
+
+def screen(message: Message, limits: LimitsConfig) -> None:
+    """Raise `RejectedError` (`empty`, `too_long`, `binary`) for what is not a question or a command."""
+    if not message.text.strip():
+        raise RejectedError("empty", "The message is empty: write a question.")
+    if len(message.text) > limits.question_chars:
+        raise RejectedError(
+            "too_long", f"The message has {len(message.text)} characters; at most {limits.question_chars} are read."
+        )
+    if _CONTROL.search(message.text):
+        raise RejectedError("binary", "The message holds control characters: send plain text.")
+
+
+def check_room(waiting: int, of_person: int, limits: LimitsConfig) -> None:
+    """Raise `RejectedError` (`queue_full`) when the line is full, or holds enough of this person's."""
+    if of_person >= limits.queue_person:
+        raise RejectedError(
+            "queue_full", f"{of_person} of your questions are waiting already; at most {limits.queue_person}.", 429
+        )
+    if waiting >= limits.queue:
+        raise RejectedError(
+            "queue_full", f"{waiting} questions are waiting, and there is no room for more: try again later.", 503
+        )
