@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from knowledge.calibrate import ENOUGH, SAMPLE, Background, threshold
+from knowledge.calibrate import DOCUMENTS, ENOUGH, SAMPLE, Background, threshold
 from knowledge.neutral import NEUTRAL
 from knowledge.tables import calibrations, chunks, collections, documents
 
@@ -62,7 +62,7 @@ class Backgrounds:
             return
         drawn = kept if near and kept else await self._sql.read(lambda connection: _draw(connection, ids, total))
         vectors, owners = await self._vectors(homes, drawn)
-        if len(vectors) < ENOUGH:
+        if len(vectors) < ENOUGH or len(set(owners)) < DOCUMENTS:
             neutral = await self._neutral_vectors(homes[0])
             vectors, owners = (
                 np.concatenate([vectors.reshape(-1, neutral.shape[1]), neutral]),

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 SAMPLE = 384
 """Texts of the background."""
 ENOUGH = 128
-"""Below this the index is too small to be its own background: neutral sentences are added."""
+DOCUMENTS = 16
+"""With fewer texts, or documents that they are from, the index is no background of its own: neutral sentences are added."""
 
 _LOWEST = 1e-6
 

