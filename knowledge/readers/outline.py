@@ -30,6 +30,7 @@ class Outline:
         self._sections: list[Section] = []
         self._headings: list[tuple[int, str]] = []
         self._begun = False
+        self._page: int | None = None
 
     @property
     def title(self) -> str | None:
@@ -56,6 +57,17 @@ class Outline:
         if len(text) > _HEADING_CHARS:
             self.lines.append(text)
 
+    def stand(self, path: tuple[str, ...], *, said: bool) -> None:
+        """Begin a section under a whole path of headings. `said`: the heading itself is among the lines, before or after."""
+        self._close(deeper=path[: len(self._path)] == tuple(name for _, name in self._path))
+        self._path = list(enumerate(path))
+        self._begun = bool(path) and not said
+
+    def turn(self, page: int) -> None:
+        """Begin a page, under the same headings."""
+        self._close(deeper=True)
+        self._page = page
+
     def sections(self) -> tuple[Section, ...]:
         """Every section with text, in reading order."""
         self._close(deeper=False)
@@ -66,8 +78,8 @@ class Outline:
         text = _BLANK_LINES.sub("\n\n", "\n".join(self.lines)).strip("\n").rstrip()
         headings = tuple(text for _, text in self._path)
         if text:
-            self._sections.append(Section(text, headings))
+            self._sections.append(Section(text, headings, self._page))
         elif self._begun and not deeper:
-            self._sections.append(Section(headings[-1], headings))
+            self._sections.append(Section(headings[-1], headings, self._page))
         self.lines = []
         self._begun = False

@@ -336,6 +336,25 @@ def test_pdf_pages_bookmarks_and_title(tmp_path: Path) -> None:
     ]
 
 
+def test_a_pdf_page_is_cut_where_its_bookmarks_stand(tmp_path: Path) -> None:
+    page = "end of the story.\nThe long title of\nthe second part\nPurge\nOpen the valve.\nEmpty"
+    marks = [("First", 0, 0), ("The long title of the second part", 0, 1), ("Purge", 1, 1), ("Empty", 1, 1)]
+    reading = read(tmp_path / "x.pdf", pdf(["First\nThe beginning and", page, "More."], bookmarks=marks))
+    second = "The long title of the second part"
+    assert [(section.page, section.headings, section.text) for section in reading.sections] == [
+        (1, ("First",), "The beginning and"),
+        (2, ("First",), "end of the story."),
+        (2, (second, "Purge"), "Open the valve."),
+        (3, (second, "Empty"), "More."),
+    ]
+
+
+def test_a_title_that_is_not_on_its_page_is_still_a_heading(tmp_path: Path) -> None:
+    marks = [("Heat", 0, 0), ("Boiler", 1, 0), ("Stove", 1, 0)]
+    reading = read(tmp_path / "x.pdf", pdf(["A page in pictures.", "And its text."], bookmarks=marks))
+    assert [section.headings for section in reading.sections] == [("Heat",), ("Heat", "Stove")]
+
+
 @pytest.mark.parametrize("title", [None, "untitled", "Microsoft Word - bail.docx", "scan.pdf"])
 def test_a_title_that_a_program_wrote_is_none(tmp_path: Path, title: str | None) -> None:
     assert read(tmp_path / "bail-2024.pdf", pdf(["Le bail."], title=title)).title == "bail 2024"
