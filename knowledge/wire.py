@@ -7,10 +7,10 @@ import ipaddress
 import random
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
-import yarl
 
 from knowledge.deadlines import Deadlines, Watch, judge
 from knowledge.errors import (
@@ -59,7 +59,7 @@ class Wire:
         """True when the address belongs to a machine on the open internet. Raises `ModelUnreachableError` for an unknown name."""
         if self._path:
             return False
-        host = yarl.URL(self.address).host or ""
+        host = urlsplit(self.address).hostname or ""
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, None)
         except OSError as error:
