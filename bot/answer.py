@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from adapters.types import Reply, Source
 from bot.commands import Typed, help_text, typed
-from bot.live import NewTurn, Outcome, Received, Restarted, Step, Words
+from bot.live import NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
 from bot.sentences import Language, as_language, say
 from bot.smalltalk import smalltalk
 from knowledge import errors, types
@@ -39,7 +39,7 @@ _MODEL_ERRORS: dict[type[errors.KnowledgeError], str] = {
     errors.UnknownCollectionError: "unknown_collection",
 }
 
-Event = Step | Words | Restarted | Outcome
+Event = Step | Words | Waiting | Restarted | Outcome
 
 
 class HouseAnswerer:
@@ -79,7 +79,7 @@ class HouseAnswerer:
                 yield await self._command(received, command, language)
                 return
             if not self._ready():
-                yield Step("starting")
+                yield Waiting(1, "starting")
             async with aclosing(self._question(received, language, continued=command is not None)) as events:
                 async for event in events:
                     yield event

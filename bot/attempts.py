@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from adapters.types import Reply
 from bot.delivery import insist
 from bot.doors import PullDoor
-from bot.errors import DatabaseError
+from bot.errors import DatabaseError, told
 from bot.live import Finished, NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
 from bot.sentences import Language, as_language, say
 from knowledge.failpoints import failpoint
@@ -99,9 +99,9 @@ class Attempts:
         task = self._answering.get(id_)
         if task is None and id_ not in self._leasing:
             return False
-        self._interrupted.add(id_)
-        if task is not None:
+        if task is not None and id_ not in self._interrupted:  # a second one would look like the end of the daemon
             task.cancel()
+        self._interrupted.add(id_)
         return True
 
     async def beat(self) -> None:
@@ -138,8 +138,8 @@ class Attempts:
             outcome = await self._interruptible(pending, live)
         except _InterruptedError:
             await self.close(pending, live, "cancelled", self.said("cancelled", pending.message))
-        except Exception:  # noqa: BLE001 -- whatever the answerer may raise: the message must be answered all the same
-            _log.exception("attempt failed message=%d attempt=%d", pending.id, pending.attempts)
+        except Exception as error:  # noqa: BLE001 -- whatever the answerer may raise: the message must be answered all the same
+            _log.error("attempt failed message=%d attempt=%d error=%s", pending.id, pending.attempts, told(error))
             return await self._failed(pending, live)
         else:
             await self.close(pending, live, "answered", outcome.reply, outcome.turn)
@@ -200,6 +200,6 @@ class Attempts:
             return ()
         try:
             return await asyncio.to_thread(door.parts, reply)
-        except Exception:  # noqa: BLE001 -- a fault of the door's own: without its parts the reply can still be fetched, and the lane goes on
-            _log.exception("reply could not be cut message=%d", pending.id)
+        except Exception as error:  # noqa: BLE001 -- a fault of the door's own: without its parts the reply can still be fetched, and the lane goes on
+            _log.error("reply could not be cut message=%d error=%s", pending.id, told(error))
             return ()

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from bot.app import House
+from bot.errors import told
 from bot.http.server import HttpDoor
 from bot.local_socket import LocalSocket
 from bot.places import socket_path
@@ -71,8 +72,12 @@ class Daemon:
             self._notifier.stopping("finishing what is being written")
             _log.info("leaving grace_s=%.0f", self._settings.daemon.grace_s)
             local.stop_receiving()
+            if http is not None:
+                http.stop_receiving()
             await tasks.stop()
-            await self._drain(house, http)
+            await house.dispatcher.drain(self._settings.daemon.grace_s)
+            if http is not None:
+                await http.stop()
 
     async def _open_http(self, house: House) -> HttpDoor | None:
         if not self._settings.http.enabled:
@@ -80,13 +85,6 @@ class Daemon:
         door = HttpDoor(house, self._settings.http)
         _log.info("http address=%s", await door.start())
         return door
-
-    async def _drain(self, house: House, http: HttpDoor | None) -> None:
-        grace = self._settings.daemon.grace_s
-        async with asyncio.TaskGroup() as both:
-            both.create_task(house.dispatcher.drain(grace))
-            if http is not None:
-                both.create_task(http.stop(grace))
 
     async def _after_loading(self, house: House, tasks: _Background) -> None:
         """What needs the library: index once, watch the folders, keep the hours, look at the model."""
@@ -138,8 +136,8 @@ class _Background:
     async def _guarded(self, name: str, work: Coroutine[None, None, None]) -> None:
         try:
             await work
-        except Exception:  # noqa: BLE001 -- logged; the doors stay open whatever happens behind them
-            _log.exception("background task failed name=%s", name)
+        except Exception as error:  # noqa: BLE001 -- logged; the doors stay open whatever happens behind them
+            _log.error("background task failed name=%s error=%s", name, told(error))
 
 
 async def _changed(house: House, name: str, paths: set[Path]) -> None:

@@ -9,7 +9,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypeVar
 
 from adapters.types import NotSentError, RefusedError, UnknownError
-from bot.errors import DatabaseError
+from bot.errors import DatabaseError, told
 from knowledge.failpoints import failpoint
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ class Delivery:
             except UnknownError as error:
                 _log.warning("reply may not have arrived message=%d: %s", pending.id, error)
                 return "unknown", None
-            except Exception:  # noqa: BLE001 -- a door's own fault must not stop the lane; what it had sent by then, nobody knows
-                _log.exception("sending failed message=%d", pending.id)
+            except Exception as error:  # noqa: BLE001 -- a door's own fault must not stop the lane; what it had sent by then, nobody knows
+                _log.error("sending failed message=%d error=%s", pending.id, told(error))
                 return "unknown", None
             else:
                 failpoint("send.after")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bot.attempts import Attempts
 from bot.delivery import RETRY_S, Delivery
 from bot.doors import PullDoor
-from bot.errors import DatabaseError
+from bot.errors import DatabaseError, told
 from bot.follow import Live
 from bot.inbox import LEASE_S
 from bot.lanes import Lanes
@@ -171,8 +171,8 @@ class Dispatcher:
         """One attempt, holding a slot; then, still holding the lane, the delivery or the wait for the next attempt."""
         try:
             retry_s = await self._attempts.make(pending, self._live[pending.id])
-        except Exception:  # noqa: BLE001 -- logged: a fault of ours must not stop the lane for ever
-            _log.exception("message failed id=%d", pending.id)
+        except Exception as error:  # noqa: BLE001 -- logged: a fault of ours must not stop the lane for ever
+            _log.error("message failed id=%d error=%s", pending.id, told(error))
             retry_s = self._retry_s[-1]
         finally:
             del self._answering[pending.id]

@@ -10,6 +10,15 @@ GrillonError                 `exit_code` 1; its text is the sentence a person re
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
+
+def told(error: BaseException) -> str:
+    """An unforeseen error for the log: its type and where it arose, never its text, which may hold somebody's words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} at " + " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+
 
 class GrillonError(Exception):
     """Its text is one sentence for a person: what happened, what to do."""

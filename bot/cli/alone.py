@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bot.app import House
     from bot.settings import Settings
 
+_log = logging.getLogger(__name__)
 Leave = Callable[[], object]
 
 
@@ -70,10 +72,11 @@ async def _serve(settings: Settings, state: State, opened: Future[Leave], *, htt
                 await _open_http(house, stack)
             opened.set_result(lambda: loop.call_soon_threadsafe(left.set))
             await left.wait()
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 -- handed to the verb, which waits for it, or logged: it lost its socket
         if opened.done():
-            raise
-        opened.set_exception(error)  # it is the verb's, which waits for it
+            _log.error("the house fell down: %s", error)
+        else:
+            opened.set_exception(error)
 
 
 async def _open_http(house: House, stack: AsyncExitStack) -> None:
