@@ -94,14 +94,12 @@ class Reader:
 
     async def _answer(self, path: Path) -> tuple[Reading, list[Chunk]]:
         head: dict[str, Any] = {}
-        rows: list[Any] = []
+        chunks: list[Chunk] = []
         async with aclosing(self._child.stream("read", blob=os.fsencode(path))) as frames:
             async for header, _ in frames:
                 head = head or header
-                rows += header.get("chunks", ())
-        chunks = [
-            Chunk(ordinal, text, tuple(headings), page, tokens) for ordinal, (text, headings, page, tokens) in enumerate(rows)
-        ]
+                for text, headings, page, tokens in header.get("chunks", ()):
+                    chunks.append(Chunk(len(chunks), text, tuple(headings), page, tokens))
         return Reading(head["title"], (), head["language"]), chunks
 
     async def _translated(self, error: ChildError) -> UnreadableError:

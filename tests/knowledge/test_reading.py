@@ -104,11 +104,14 @@ async def test_a_refusal_keeps_the_process(note: Path, tmp_path: Path) -> None:
         assert one.starts == 1
 
 
-async def test_a_file_that_takes_too_long_costs_only_itself(note: Path, tmp_path: Path) -> None:
-    (tmp_path / "slow.pdf").write_bytes(SLOW)
+@pytest.mark.parametrize(
+    ("name", "content"), [("slow.pdf", SLOW), ("deep.html", b"<div>" * 200_000)], ids=["unpacks to much", "nests deeply"]
+)
+async def test_a_file_that_takes_too_long_costs_only_itself(note: Path, tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
     async with reader(ReadingConfig(seconds=0.8)) as one:
         await one.read(note)
-        assert await reason(one.read(tmp_path / "slow.pdf")) == "reading it took over the 0.8 s that reading.seconds allows"
+        assert await reason(one.read(tmp_path / name)) == "reading it took over the 0.8 s that reading.seconds allows"
         await one.read(note)
         assert one.starts == 2
 
