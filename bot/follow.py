@@ -50,6 +50,7 @@ class Live:
         match event:
             case Words(text):
                 self._words.append(text)
+                self._waiting = None
             case Step():
                 self._step, self._waiting = event, None
             case Waiting():

@@ -244,11 +244,35 @@ async def test_an_answer_in_progress_is_cancelled(tmp_path: Path) -> None:
         second = await house.dispatcher.receive(message("1"), house.person("anna"))
         assert await answerer.arrivals.get() == "0"
         assert await house.dispatcher.cancel(first)
+        assert await house.dispatcher.cancel(first)
         assert (await house.reply(first)).error == "cancelled"
         assert answerer.broken == ["0"]
         answerer.let("1")
         assert (await house.reply(second)).text == "answer 1"
         assert await house.states() == {"0": ("sent", "cancelled", 1), "1": ("sent", "answered", 1)}
+
+
+async def test_cancelled_while_the_attempt_begins(tmp_path: Path) -> None:
+    answerer = Gated()
+    async with open_house(tmp_path, answerer) as house:
+        id_ = await house.dispatcher.receive(message("0"), house.person("anna"))
+        assert house.dispatcher.answering() == 1
+        assert answerer.started == []
+        assert await house.dispatcher.cancel(id_)
+        assert (await house.reply(id_)).error == "cancelled"
+        assert answerer.started == []
+
+
+async def test_a_late_follower_is_not_told_a_place_that_is_past(tmp_path: Path) -> None:
+    answerer = Gated()
+    async with open_house(tmp_path, answerer) as house:
+        ids = [await house.dispatcher.receive(message(str(n)), house.person("anna")) for n in range(2)]
+        async with aclosing(house.dispatcher.follow(ids[1])) as events:
+            assert await anext(events) == Waiting(1)
+            answerer.let("0")
+            assert await anext(events) == Words("so far")
+        async with aclosing(house.dispatcher.follow(ids[1])) as events:
+            assert await anext(events) == Words("so far")
 
 
 async def test_a_cancelled_receive_is_answered_all_the_same(tmp_path: Path) -> None:
