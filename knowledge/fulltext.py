@@ -63,9 +63,14 @@ class Found:
 
 def folded(question: str) -> list[str]:
     """The words of a question as FTS5's `unicode61 remove_diacritics 2` cuts them, stop words removed, each once, in order."""
-    plain = "".join(mark for mark in unicodedata.normalize("NFD", question.lower()) if not unicodedata.combining(mark))
-    words = dict.fromkeys(_WORD.findall(plain))
-    return [word for word in words if word not in _STOP and (len(word) > 1 or word.isdigit())]
+    return [word for word in dict.fromkeys(_words(question)) if word not in _STOP and (len(word) > 1 or word.isdigit())]
+
+
+def covered(words: Words, passage: str) -> float:
+    """The share of a question's words that stand in a passage, by weight, 0 to 1; a plural counts as its singular."""
+    there = {_singular(word) for word in _words(passage)}
+    whole = sum(words.weights.values())
+    return sum(weight for word, weight in words.weights.items() if _singular(word) in there) / whole if whole else 0.0
 
 
 def words_of(connection: Connection, question: str) -> Words:
@@ -95,6 +100,15 @@ def search(connection: Connection, words: Words, collections: Collection[str], l
     if len(found) < limit:
         found = connection.execute(_SEARCH, {**values, "depth": -1}).all()
     return [Found(id_, -score) for id_, score in found]
+
+
+def _words(passage: str) -> list[str]:
+    plain = "".join(mark for mark in unicodedata.normalize("NFD", passage.lower()) if not unicodedata.combining(mark))
+    return _WORD.findall(plain)
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word[-1] in "sx" else word
 
 
 _COUNT = text("SELECT count(*) FROM chunks")

@@ -17,7 +17,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from sqlalchemy import Row, bindparam, text
 
 from knowledge.errors import IndexUnavailableError, ModelError
-from knowledge.fulltext import Found, Words, search, words_of
+from knowledge.fulltext import Found, Words, covered, search, words_of
 from knowledge.fuse import diversified, fused, lexical
 from knowledge.scope import Scope
 from knowledge.types import Passage
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _NEAREST = 3
 _NEIGHBOURS = 0.6
-WORDS_SUFFICE = 0.4
+_WORDS_SUFFICE = 0.75
 """A passage with this share of the question's words is related, whatever its vector says."""
 
 
@@ -177,7 +177,7 @@ class _Ranking:
 
     rows: Sequence[Row[Any]]
     near: list[_Near | None]
-    words: NDArray[np.float32]
+    words: Words
     scores: NDArray[np.float32]
 
     def chosen(self, count: int, diversity: float) -> list[tuple[Passage, bool]]:
@@ -187,9 +187,9 @@ class _Ranking:
 
     def _related(self, n: int) -> bool:
         near = self.near[n]
-        if self.words[n] >= WORDS_SUFFICE:
+        if near is not None and (near.standing is None or near.standing >= 1):
             return True
-        return near is not None and (near.standing is None or near.standing >= 1)
+        return covered(self.words, f"{self.rows[n].headings} {self.rows[n].text}") >= _WORDS_SUFFICE
 
     def _alike(self) -> NDArray[np.float32]:
         """How alike every two are, 0 to 1: their cosines on the scale of these candidates; neighbours in a document overlap."""
@@ -230,4 +230,4 @@ def _ranked(rows: Sequence[Row[Any]], near: dict[int, _Near], words: Words, foun
     dense = [0.0 if one is None else one.cosine if one.standing is None else one.standing / max(top, 2) for one in of_rows]
     by_words = lexical(np.array([found.get(row.id, 0.0) for row in rows], np.float32), words)
     scores = fused(np.clip(np.array(dense, np.float32), 0, 1), by_words) if near else by_words
-    return _Ranking(rows, of_rows, by_words, scores)
+    return _Ranking(rows, of_rows, words, scores)
