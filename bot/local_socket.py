@@ -62,9 +62,7 @@ class LocalSocket:
         try:
             peer = await peer_of(writer.get_extra_info("socket"), self._house.people, settings.socket.group)
             if peer is None:
-                await _refuse(
-                    writer, "forbidden", "your account is nobody here: the owner declares it as `unix_user` in [[people]]"
-                )
+                await _turn_away(reader, writer, "forbidden", _NOBODY)
             elif len(self._connections) >= _CONNECTIONS or self._server is None:
                 await _turn_away(reader, writer, "queue_full", "the daemon takes no more connections; try again in a moment")
             else:
