@@ -82,8 +82,7 @@ class Dispatcher:
     async def follow(self, inbox_id: int) -> AsyncGenerator[Event]:
         """The present state of a message (its place, its words so far), then every change; ends with `Finished`.
 
-        Works for finished ones too. Raises `DatabaseError` when the disk refuses what is to be committed: the message stays, and
-        is answered when there is room.
+        Works for finished ones too. Raises `DatabaseError` while the disk refuses; the message is answered when there is room.
         """
         await self._recovered.wait()
         live = self._live.get(inbox_id)
@@ -158,9 +157,8 @@ class Dispatcher:
     def _fill(self) -> None:
         """Start what may start now."""
         while not self._draining and len(self._answering) < self._slots:
-            if any(pending.alone for pending in self._answering.values()):
-                break
-            pending = self._lanes.next(idle=not self._answering)
+            alone = any(pending.alone for pending in self._answering.values())
+            pending = None if alone else self._lanes.next(idle=not self._answering)
             if pending is None:
                 break
             self._answering[pending.id] = pending
@@ -177,13 +175,12 @@ class Dispatcher:
         finally:
             del self._answering[pending.id]
             self._fill()
-        if retry_s is not None:
+        if retry_s is None:
+            del self._live[pending.id]
+            await self._deliver_and_free(pending.conversation_id, [pending])
+        else:
             self._lanes.again(pending)
             self._tasks.wait(self._free_after(retry_s, pending.conversation_id), f"wait {pending.id}")
-            return
-        del self._live[pending.id]
-        await self._deliver([pending])
-        self._free(pending.conversation_id)
 
     async def _stopped(self, pending: Pending) -> None:
         """Close and deliver a message that was cancelled while it waited."""
@@ -197,8 +194,8 @@ class Dispatcher:
             if door is not None and not isinstance(door, PullDoor):
                 await self._delivery.deliver(pending, door)
 
-    async def _deliver_left(self, conversation: int, answered: list[Pending]) -> None:
-        """What a former process had answered and not sent; its lane goes on behind it."""
+    async def _deliver_and_free(self, conversation: int, answered: list[Pending]) -> None:
+        """Send what is answered, by a former process too; its lane goes on behind it."""
         await self._deliver(answered)
         self._free(conversation)
 
@@ -221,7 +218,7 @@ class Dispatcher:
             if pending.reply is None:
                 self._take_up(pending)
         for conversation, ready in answered.items():
-            self._tasks.work(self._deliver_left(conversation, ready), f"deliver {conversation}")
+            self._tasks.work(self._deliver_and_free(conversation, ready), f"deliver {conversation}")
         _log.info("recovered messages=%d", len(left))
         self._recovered.set()
         self._fill()
