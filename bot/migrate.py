@@ -14,7 +14,6 @@ from alembic.util import CommandError
 from bot.backup import back_up
 from bot.engines import MIGRATION_PRAGMAS, writer_engine
 from bot.errors import DatabaseError, NewerDatabaseError
-from bot.schema import revision
 from bot.tables import REVISION
 
 if TYPE_CHECKING:
@@ -32,13 +31,12 @@ def configuration() -> Config:
     return config
 
 
-def upgrade(path: Path) -> None:
-    """Back the database up beside it (`backups/`), then migrate it, one transaction per migration.
+def upgrade(path: Path, found: str | None) -> None:
+    """Back the database up beside it (`backups/`), then migrate it from revision `found`, one transaction per migration.
 
     Raises `NewerDatabaseError` when its revision is unknown here (nothing is touched), `DatabaseError` when the result is not
     sound.
     """
-    found = revision(path)
     config = configuration()
     if found is not None:
         _check_known(config, found, path)

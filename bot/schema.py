@@ -34,7 +34,7 @@ def prepare(path: Path) -> None:
         elif found != tables.REVISION:
             from bot.migrate import upgrade  # Alembic takes longer to import than everything else here
 
-            upgrade(path)
+            upgrade(path, found)
     except (DBAPIError, sqlite3.Error) as error:
         raise translated(error, path) from error
 

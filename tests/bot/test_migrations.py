@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 def migrated(path: Path) -> Path:
     """A database made by the migrations alone."""
     path.touch(0o600)
-    upgrade(path)
+    upgrade(path, revision(path))
     return path
 
 
@@ -105,7 +105,7 @@ def test_what_a_killed_migration_left_is_cleaned(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE _alembic_tmp_turns (id INTEGER)")
     connection.close()
-    upgrade(path)
+    upgrade(path, revision(path))
     assert not [name for _, name, _ in made_of(path) if name.startswith("_alembic_tmp")]
 
 
@@ -113,8 +113,8 @@ def test_what_a_killed_migration_left_is_cleaned(tmp_path: Path) -> None:
 def test_killed_in_the_middle_of_a_migration(tmp_path: Path, how: str) -> None:
     path = tmp_path / "grillon.db"
     path.touch(0o600)
-    module = {"prepare": "bot.schema", "upgrade": "bot.migrate"}[how]
-    code = f"import pathlib, sys; from {module} import {how}; {how}(pathlib.Path(sys.argv[1]))"
+    call = {"prepare": "bot.schema.prepare(path)", "upgrade": "bot.migrate.upgrade(path, None)"}[how]
+    code = f"import pathlib, sys, bot.schema, bot.migrate; path = pathlib.Path(sys.argv[1]); {call}"
     environment = {**os.environ, "GRILLON_FAILPOINT": "migration.step"}
     killed = subprocess.run([sys.executable, "-c", code, str(path)], env=environment, check=False)
     assert killed.returncode == -signal.SIGKILL
@@ -157,7 +157,7 @@ def test_they_run_from_an_installed_wheel(tmp_path: Path) -> None:
     (wheel,) = wheels.iterdir()
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
-    code = "import pathlib, sys; from bot.migrate import upgrade; p = pathlib.Path(sys.argv[1]); p.touch(); upgrade(p)"
+    code = "import pathlib, sys; from bot.migrate import upgrade; p = pathlib.Path(sys.argv[1]); p.touch(); upgrade(p, None)"
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "grillon.db")], env=environment, cwd=tmp_path, check=True)
     assert revision(tmp_path / "grillon.db") == tables.REVISION
