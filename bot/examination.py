@@ -14,7 +14,7 @@ from bot.database import Database
 from bot.doctor import Finding
 from bot.drop_in import SERVICE_ACCOUNT
 from bot.errors import GrillonError
-from bot.places import exists
+from bot.places import exists, refuse_foreign
 from bot.schema import revision
 from bot.state import State, database_path, state_folder
 from bot.tables import REVISION
@@ -54,7 +54,9 @@ async def _rest(settings: Settings) -> list[Finding]:
     try:
         findings = await _stored(settings)
     except GrillonError as error:
-        findings = [Finding("database", "wrong", str(error), "run this as the account of the service, or as root")]
+        findings = [
+            Finding("database", "warning", f"not looked at: {error}", "start the daemon, or use the account of the service")
+        ]
     return findings + await _models(settings)
 
 
@@ -64,6 +66,7 @@ async def _stored(settings: Settings) -> list[Finding]:
     path = database_path(folder)
     if not exists(path):
         return [doctor.fine("database", f"{path} will be made by the first `grillon run`")]
+    refuse_foreign(folder)
     with State.claim(folder):
         sound = await doctor.database(path)
         if sound.state != "fine" or await asyncio.to_thread(revision, path) != REVISION:

@@ -31,7 +31,7 @@ def settings_file(named: Path | None = None) -> Path | None:
         if not chosen.exists() or chosen.is_dir():
             raise SettingsError(f"there is no settings file {chosen}, which {by} names")
         return chosen
-    return next((path for path in searched_files() if path.is_file()), None)
+    return next((path for path in searched_files() if _is_there(path)), None)
 
 
 def searched_files() -> tuple[Path, ...]:
@@ -70,6 +70,14 @@ def daemon_sockets(settings: Settings) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((own, beside_state, SYSTEM_SOCKET) if installed else (own, beside_state)))
 
 
+def _is_there(path: Path) -> bool:
+    """False too where this account may not look: `sudo -u grillon` keeps the caller's working directory."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
+
+
 def _variable_path(name: str) -> Path | None:
     text = os.environ.get(name)
     return Path(text).expanduser() if text else None
@@ -83,3 +91,24 @@ def exists(path: Path) -> bool:
         raise SettingsError(
             f"your account may not look into {path.parent}: use sudo, or name another state with --state"
         ) from error
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Keep root out of the state of a service: what it wrote there, the service's account could not open.
+
+    Raises `SettingsError`.
+    """
+    owner = folder.stat().st_uid
+    if os.geteuid() == 0 and owner != 0:
+        name = account_name(owner)
+        raise SettingsError(f"the state in {folder} belongs to the account {name}: use `sudo -u {name} grillon …`")
+
+
+def account_name(uid: int) -> str:
+    """The name of an account of this machine, or its number."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

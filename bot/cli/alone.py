@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bot.errors import SettingsError
 from bot.local_client import LocalClient
-from bot.places import exists, socket_path
+from bot.places import exists, refuse_foreign, socket_path
 from bot.state import State, database_path, state_folder
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def existing_state(settings: Settings, *, or_empty: bool = False) -> Path:
     """
     folder = state_folder(settings.state)
     if exists(database_path(folder)):
+        refuse_foreign(folder)
         return folder
     if or_empty and folder.is_dir() and ((folder / "backups").is_dir() or not any(folder.iterdir())):
         return folder

@@ -277,6 +277,16 @@ def test_a_state_in_use_is_exit_3(run: Grillon, state: Path, words: list[str]) -
     assert "stop" in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be kept out as root")
+@pytest.mark.parametrize("words", [["token", "list"], ["ask", "x"], ["db", "restore", __file__], ["doctor"]])
+def test_root_stays_out_of_the_state_of_a_service(run: Grillon, state: Path, words: list[str]) -> None:
+    os.chown(state, 65534, 65534)
+    before = sorted(path.name for path in state.iterdir())
+    done = run(*words, "--state", state)
+    assert "sudo -u nobody grillon" in done.stderr + done.stdout
+    assert sorted(path.name for path in state.iterdir()) == before
+
+
 def test_tokens_without_a_daemon(run: Grillon, state: Path) -> None:
     made = run("token", "create", "phone", "--state", state)
     assert made.stdout.startswith("grn_")
