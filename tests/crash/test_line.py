@@ -95,9 +95,8 @@ def test_killed_at_each_point(tmp_path: Path) -> None:
     check(tmp_path, count)
 
 
-@pytest.mark.full
-def test_killed_at_random_moments(tmp_path: Path) -> None:
-    kills = 60 if os.environ.get("GRILLON_TEST_SIZE") == "full" else 3
+@pytest.mark.parametrize("kills", [3, pytest.param(60, marks=pytest.mark.full)])
+def test_killed_at_random_moments(tmp_path: Path, kills: int) -> None:
     count, replies = 60 * kills, tmp_path / "replies"
     replies.touch()
     for kill in range(kills):
