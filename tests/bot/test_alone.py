@@ -1,0 +1,81 @@
+"""Verbs without a daemon: the house opens for them, answers, and leaves nothing running."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.types import Reply
+from bot.cli.alone import alone
+from bot.command_line import main
+from bot.database import Database
+from bot.errors import StateInUseError
+from bot.live import Finished
+from bot.settings import Settings
+from bot.state import State, owner_pid
+from tests.rigs.ollama import Ollama
+
+
+def settings(folder: Path, address: str) -> Settings:
+    (folder / "documents").mkdir()
+    (folder / "state").mkdir()
+    (folder / "documents" / "boiler.md").write_text("# Boiler\n\nThe boiler is serviced every October by Mr Martin.\n")
+    return Settings.model_validate(
+        {
+            "state": folder / "state",
+            "collections": [{"name": "house", "folder": folder / "documents"}],
+            "model": {"address": address, "name": "smollm2:135m", "context_window": 4096, "answer_tokens": 256},
+            "embedding": {"address": address, "name": "all-minilm", "window": 256},
+        }
+    )
+
+
+async def test_a_house_for_one_verb(tmp_path: Path) -> None:
+    def verb(told: Settings) -> tuple[list[dict[str, Any]], Reply]:
+        with alone(told) as client:
+            assert owner_pid(tmp_path / "state") is not None
+            reports = client.call("index")
+            last = list(client.ask("When is the boiler serviced?"))[-1]
+            assert isinstance(last, Finished)
+            return reports, last.reply
+
+    async with Ollama() as rig:
+        reports, reply = await asyncio.to_thread(verb, settings(tmp_path, rig.address))
+    assert [(report["collection"], report["added"]) for report in reports] == [("house", 1)]
+    assert reply.error is None
+    assert [source.document for source in (*reply.citations, *reply.consulted)] == ["boiler.md"]
+    assert owner_pid(tmp_path / "state") is None
+    assert not (tmp_path / "state" / "grillon.sock").exists()
+    assert "house" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_state_in_use_stays_whose_it_is(tmp_path: Path) -> None:
+    told = settings(tmp_path, "http://127.0.0.1:9")
+    (tmp_path / "state" / "grillon.db").touch()
+    with State.claim(tmp_path / "state"), pytest.raises(StateInUseError), alone(told):
+        pytest.fail("opened twice")
+
+
+async def test_what_opening_raises_is_the_verbs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A database of a newer program: exit 4, and nothing is touched."""
+    path = tmp_path / "grillon.db"
+    await (await Database.open(path)).close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'ffff'")
+        connection.commit()
+    before = path.read_bytes()
+
+    def ask() -> int | str | None:
+        with pytest.raises(SystemExit) as left:
+            main(["ask", "x", "--state", str(tmp_path)])
+        return left.value.code
+
+    assert await asyncio.to_thread(ask) == 4
+    assert "ffff" in capsys.readouterr().err
+    assert path.read_bytes() == before
