@@ -23,7 +23,7 @@ from knowledge import holdings
 from knowledge.errors import KnowledgeError
 
 if TYPE_CHECKING:
-    from bot.local_verbs import House
+    from bot.local_house import House
     from bot.settings import Settings
 
 

@@ -7,74 +7,21 @@ import os
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from adapters.types import Message
 from bot.backup import back_up, verify
 from bot.errors import GrillonError, RejectedError
+from bot.local_house import House, Papers, Request, Values
 from bot.local_wire import event_values
 
 if TYPE_CHECKING:
-    from bot.dispatch import Dispatcher
-    from bot.loading import Loaded
-    from bot.local_access import Peer
-    from bot.people import People, Person
-    from bot.settings import Settings
-    from bot.state import State
-    from bot.tokens import Tokens
+    from bot.people import Person
     from knowledge.library import IndexReport, Progress
 
-Values = dict[str, Any]
 _TEXT_CHARS = 200
 _PROGRESS_S = 0.05
 """Seconds between two lines of progress: a terminal shows no more."""
-
-
-class Papers(Protocol):
-    """What lies in the database, and the settings."""
-
-    @property
-    def settings(self) -> Settings:
-        """The settings in force."""
-
-    @property
-    def state(self) -> State:
-        """The state folder, held by this process."""
-
-    @property
-    def people(self) -> People:
-        """The people of the house."""
-
-    @property
-    def tokens(self) -> Tokens:
-        """The tokens of the HTTP door."""
-
-
-class House(Papers, Protocol):
-    """What the verbs ask of `bot.app.House`."""
-
-    @property
-    def dispatcher(self) -> Dispatcher:
-        """The line of questions."""
-
-    async def loaded(self) -> Loaded:
-        """Wait until the library and the models are there."""
-
-    async def status(self, person: Person) -> Values:
-        """What a person may know of the house."""
-
-    async def reindex(self, name: str, *, prune: bool = False, progress: Callable[[Progress], None] | None = None) -> IndexReport:
-        """Bring a collection up to date with its folder."""
-
-
-@dataclass(slots=True)
-class Request:
-    """What a peer asks. `keep`: whoever asked will be back, so that leaving cancels nothing."""
-
-    peer: Peer
-    params: Values
-    keep: bool = False
 
 
 async def create_token(papers: Papers, params: Values) -> Values:

@@ -1,0 +1,65 @@
+"""What the verbs ask of the house, and what a verb is given: the seam between the local socket and `bot.app`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from bot.dispatch import Dispatcher
+    from bot.loading import Loaded
+    from bot.local_access import Peer
+    from bot.people import People, Person
+    from bot.settings import Settings
+    from bot.state import State
+    from bot.tokens import Tokens
+    from knowledge.library import IndexReport, Progress
+
+Values = dict[str, Any]
+
+
+class Papers(Protocol):
+    """What lies in the database, and the settings."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+
+    @property
+    def state(self) -> State:
+        """The state folder, held by this process."""
+
+    @property
+    def people(self) -> People:
+        """The people of the house."""
+
+    @property
+    def tokens(self) -> Tokens:
+        """The tokens of the HTTP door."""
+
+
+class House(Papers, Protocol):
+    """What the verbs ask of `bot.app.House`."""
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """The line of questions."""
+
+    async def loaded(self) -> Loaded:
+        """Wait until the library and the models are there."""
+
+    async def status(self, person: Person) -> Values:
+        """What a person may know of the house."""
+
+    async def reindex(self, name: str, *, prune: bool = False, progress: Callable[[Progress], None] | None = None) -> IndexReport:
+        """Bring a collection up to date with its folder."""
+
+
+@dataclass(slots=True)
+class Request:
+    """What a peer asks. `keep`: whoever asked will be back, so that leaving cancels nothing."""
+
+    peer: Peer
+    params: Values
+    keep: bool = False
