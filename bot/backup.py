@@ -76,12 +76,16 @@ def copy(source: Path, target: Path) -> dict[str, int]:
 
 def verify(path: Path, counts: dict[str, int] | None = None) -> None:
     """Raise `DatabaseError` unless the copy is sound, and has `counts` rows in each table."""
-    with _opened(path, "ro") as connection:
-        found = connection.execute("PRAGMA integrity_check").fetchone()[0]
-        if found != "ok":
-            raise DatabaseError(f"{path} is damaged: {found}")
-        if counts is not None and count_rows(connection) != counts:
-            raise DatabaseError(f"{path} is not complete: its tables differ from those of the original.")
+    try:
+        with _opened(path, "ro") as connection:
+            found = connection.execute("PRAGMA integrity_check").fetchone()[0]
+            complete = counts is None or count_rows(connection) == counts
+    except sqlite3.DatabaseError as error:
+        raise DatabaseError(f"{path} is damaged: {error}") from error
+    if found != "ok":
+        raise DatabaseError(f"{path} is damaged: {found}")
+    if not complete:
+        raise DatabaseError(f"{path} is not complete: its tables differ from those of the original.")
 
 
 def count_rows(connection: sqlite3.Connection) -> dict[str, int]:

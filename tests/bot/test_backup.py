@@ -248,3 +248,16 @@ async def test_pruning(tmp_path: Path) -> None:
     assert await inbox.prune(365) == 50 + 3 + 1
     assert (await counts())["people"] == full["people"] + 1
     await database.close()
+
+
+def test_a_database_with_a_broken_page_is_said_to_be_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "broken.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE words (word TEXT)")
+        connection.executemany("INSERT INTO words VALUES (?)", [("x" * 500,)] * 100)
+    connection.close()
+    data = bytearray(path.read_bytes())
+    data[:100] = data[:16] + b"\xff" * 84
+    path.write_bytes(data)
+    with pytest.raises(DatabaseError, match="damaged"):
+        verify(path)
