@@ -7,9 +7,10 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING
 
-from adapters.types import Reply, Source
+from adapters.types import Reply
 from bot.commands import Typed, help_text, typed
 from bot.live import NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
+from bot.replies import failure, named, refusal, reply_of, source_of
 from bot.sentences import Language, as_language, say
 from bot.smalltalk import smalltalk
 from knowledge import errors, types
@@ -25,19 +26,7 @@ if TYPE_CHECKING:
     from bot.telemetry import Telemetry
     from knowledge.library import Library
 
-_EXCERPT = 1200
-_TITLES = 3
 _SEARCHED = 8
-_MODEL_ERRORS: dict[type[errors.KnowledgeError], str] = {
-    errors.ModelUnreachableError: "model_unreachable",
-    errors.ModelMissingError: "model_missing",
-    errors.ModelUnfitError: "model_unfit",
-    errors.ModelBusyError: "model_busy",
-    errors.ModelBrokenError: "model_broken",
-    errors.PromptTooLongError: "prompt_too_long",
-    errors.IndexUnavailableError: "index_unavailable",
-    errors.UnknownCollectionError: "unknown_collection",
-}
 
 Event = Step | Words | Waiting | Restarted | Outcome
 
@@ -84,7 +73,7 @@ class HouseAnswerer:
                 async for event in events:
                     yield event
         except errors.KnowledgeError as error:
-            yield Outcome(_failure(error, language), None)
+            yield Outcome(failure(error, language), None)
 
     async def _question(self, received: Received, language: Language, *, continued: bool) -> AsyncGenerator[Event]:
         polite = smalltalk(received.message.text)
@@ -103,6 +92,8 @@ class HouseAnswerer:
         async with aclosing(self._told(received, loaded, scope, turns, continued=continued)) as events:
             async for event in events:
                 if isinstance(event, types.Answer):
+                    if event.refused and not event.nearest:
+                        await _require_index(loaded.library, scope)
                     yield self._outcome(received, event, language)
                 else:
                     yield event
@@ -162,7 +153,7 @@ class HouseAnswerer:
         last = await self._memory.last_reply(received.person.id, received.conversation_id, readable=readable)
         if last is None or not (last.citations or last.consulted):
             return Reply(say("no_sources", language))
-        lines = [f"[{source.n}] {_named(source)}" for source in (*last.citations, *last.consulted)]
+        lines = [f"[{source.n}] {named(source)}" for source in (*last.citations, *last.consulted)]
         text = "\n".join((say("sources", language), *lines))
         return Reply(text, citations=last.citations, consulted=last.consulted)
 
@@ -170,11 +161,14 @@ class HouseAnswerer:
         if not words:
             return Reply(say("search_what", language))
         loaded = await self._loaded()
-        found = await loaded.library.retrieve(words, self._scope(received, loaded.library), k=_SEARCHED)
+        scope = self._scope(received, loaded.library)
+        found = await loaded.library.retrieve(words, scope, k=_SEARCHED)
+        if not found.nearest:
+            await _require_index(loaded.library, scope)
         if not found.passages:
-            return _refusal(found.nearest, language)
-        sources = [_source(n, passage) for n, passage in enumerate(found.passages, 1)]
-        lines = [f"[{source.n}] {_named(source)}\n{source.excerpt}" for source in sources]
+            return refusal(found.nearest, language)
+        sources = [source_of(n, passage) for n, passage in enumerate(found.passages, 1)]
+        lines = [f"[{source.n}] {named(source)}\n{source.excerpt}" for source in sources]
         return Reply("\n\n".join(lines), consulted=tuple(sources), timings=found.timings)
 
     def _scope(self, received: Received, library: Library) -> Scope:
@@ -187,10 +181,17 @@ class HouseAnswerer:
         return guessed or as_language(received.message.locale) or self._settings.daemon.language
 
     def _outcome(self, received: Received, answer: types.Answer, language: Language) -> Outcome:
-        reply = _reply(answer, language)
+        reply = reply_of(answer, language)
         if received.message.options.get("stateless"):
             return Outcome(reply, None)
         return Outcome(reply, NewTurn(received.message.text, answer.text or reply.text, answer.documents))
+
+
+async def _require_index(library: Library, scope: Scope) -> None:
+    """Nothing at all was found: that says nothing while there is nothing to be found yet. Raises `IndexUnavailableError`."""
+    for one in await library.status():
+        if one.name in scope.collections and not one.documents and (one.report is None or one.report.not_embedded):
+            raise errors.IndexUnavailableError(f"{one.name} is not indexed yet")
 
 
 def _as_live(event: types.Event) -> Step | Words | types.Answer:
@@ -212,71 +213,3 @@ def _own_history(history: Sequence[dict[str, str]], budget: int, count: Callable
             break
         kept.append(types.PastTurn(turn["question"], turn["answer"]))
     return tuple(reversed(kept))
-
-
-def _reply(answer: types.Answer, language: Language) -> Reply:
-    if answer.refused:
-        return _refusal(answer.nearest, language, answer)
-    citations = tuple(_source(citation.n, citation.passage) for citation in answer.citations)
-    named = {citation.n for citation in answer.citations}
-    numbers = (n for n in range(1, len(named) + len(answer.consulted) + 1) if n not in named)
-    consulted = tuple(_source(n, passage) for n, passage in zip(numbers, answer.consulted, strict=True))
-    text = answer.text or say("no_answer", language, titles=_titles(answer.consulted))
-    return Reply(
-        text,
-        citations,
-        consulted,
-        cut=answer.cut,
-        model=answer.model,
-        timings=answer.timings,
-        prompt_tokens=answer.prompt_tokens,
-        answer_tokens=answer.answer_tokens,
-    )
-
-
-def _refusal(nearest: Sequence[types.Passage], language: Language, answer: types.Answer | None = None) -> Reply:
-    text = say("nothing_found", language)
-    if nearest:
-        text += " " + say("nearest", language, titles=_titles(nearest))
-    sources = tuple(_source(n, passage) for n, passage in enumerate(nearest, 1))
-    if answer is None:
-        return Reply(text, nearest=sources, refused=True)
-    return Reply(text, nearest=sources, refused=True, model=answer.model, timings=answer.timings)
-
-
-def _failure(error: errors.KnowledgeError, language: Language) -> Reply:
-    if isinstance(error, errors.ModelSlowError):
-        code = "model_loading" if error.step == "load" else "model_slow"
-    else:
-        code = next((code for kind, code in _MODEL_ERRORS.items() if isinstance(error, kind)), "model_broken")
-    blanks = {"model": getattr(error, "model", ""), "address": getattr(error, "address", ""), "detail": str(error)}
-    return Reply(say(code, language, **blanks), error=code)
-
-
-def _source(n: int, passage: types.Passage) -> Source:
-    return Source(
-        n=n,
-        collection=passage.collection,
-        document=passage.document,
-        title=passage.title,
-        locator=_locator(passage),
-        url=passage.url,
-        score=round(passage.score, 4),
-        excerpt=passage.text[:_EXCERPT],
-    )
-
-
-def _locator(passage: types.Passage) -> str | None:
-    place = [heading for heading in passage.headings if heading != passage.title]
-    if passage.page is not None:
-        place.append(f"p. {passage.page}")
-    return " › ".join(place) or None
-
-
-def _named(source: Source) -> str:
-    return f"{source.title} › {source.locator}" if source.locator else source.title
-
-
-def _titles(passages: Sequence[types.Passage]) -> str:
-    names = dict.fromkeys(_named(_source(0, passage)) for passage in passages)
-    return "; ".join(list(names)[:_TITLES])

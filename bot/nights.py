@@ -8,26 +8,25 @@ from typing import TYPE_CHECKING
 
 from bot.backup import back_up, verify
 from bot.errors import GrillonError
+from bot.schedule import Job, Schedule
 
 if TYPE_CHECKING:
     from bot.app import House
-    from bot.schedule import Job
 
 
-def jobs_of(house: House) -> list[Job]:
-    """Every job of the settings."""
-    from bot.schedule import Job
-
+def schedule_of(house: House) -> Schedule:
+    """The jobs of the settings, with their hours; not started yet."""
     times = house.settings.schedule
     indexing = [
         Job(f"index:{config.name}", config.schedule, partial(_index, house, config.name)) for config in house.settings.collections
     ]
-    return [
+    night = [
         *indexing,
         Job("backup", times.backup, partial(_back_up, house)),
         Job("check", times.check, partial(_check, house)),
         Job("prune", times.prune, partial(_prune, house)),
     ]
+    return Schedule(house.database, night, times.deadline_s)
 
 
 async def _index(house: House, name: str) -> str:

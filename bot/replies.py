@@ -1,0 +1,100 @@
+"""Replies as people see them: citations, what was consulted, refusals that name the nearest, a sentence for each failure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters.types import Reply, Source
+from bot.sentences import Language, say
+from knowledge import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from knowledge import types
+
+_EXCERPT = 1200
+_TITLES = 3
+_MODEL_ERRORS: dict[type[errors.KnowledgeError], str] = {
+    errors.ModelUnreachableError: "model_unreachable",
+    errors.ModelMissingError: "model_missing",
+    errors.ModelUnfitError: "model_unfit",
+    errors.ModelBusyError: "model_busy",
+    errors.ModelBrokenError: "model_broken",
+    errors.PromptTooLongError: "prompt_too_long",
+    errors.IndexUnavailableError: "index_unavailable",
+    errors.UnknownCollectionError: "unknown_collection",
+}
+
+
+def reply_of(answer: types.Answer, language: Language) -> Reply:
+    """The reply that shows an answer of the engine."""
+    if answer.refused:
+        return refusal(answer.nearest, language, answer)
+    citations = tuple(source_of(citation.n, citation.passage) for citation in answer.citations)
+    named = {citation.n for citation in answer.citations}
+    numbers = (n for n in range(1, len(named) + len(answer.consulted) + 1) if n not in named)
+    consulted = tuple(source_of(n, passage) for n, passage in zip(numbers, answer.consulted, strict=True))
+    text = answer.text or say("no_answer", language, titles=_titles(answer.consulted))
+    return Reply(
+        text,
+        citations,
+        consulted,
+        cut=answer.cut,
+        model=answer.model,
+        timings=answer.timings,
+        prompt_tokens=answer.prompt_tokens,
+        answer_tokens=answer.answer_tokens,
+    )
+
+
+def refusal(nearest: Sequence[types.Passage], language: Language, answer: types.Answer | None = None) -> Reply:
+    """Nothing relevant was found: say so, and show what came nearest."""
+    text = say("nothing_found", language)
+    if nearest:
+        text += " " + say("nearest", language, titles=_titles(nearest))
+    sources = tuple(source_of(n, passage) for n, passage in enumerate(nearest, 1))
+    if answer is None:
+        return Reply(text, nearest=sources, refused=True)
+    return Reply(text, nearest=sources, refused=True, model=answer.model, timings=answer.timings)
+
+
+def failure(error: errors.KnowledgeError, language: Language) -> Reply:
+    """The sentence for an error of the model or the index, with its code."""
+    if isinstance(error, errors.ModelSlowError):
+        code = "model_loading" if error.step == "load" else "model_slow"
+    else:
+        code = next((code for kind, code in _MODEL_ERRORS.items() if isinstance(error, kind)), "model_broken")
+    blanks = {"model": getattr(error, "model", ""), "address": getattr(error, "address", ""), "detail": str(error)}
+    return Reply(say(code, language, **blanks), error=code)
+
+
+def source_of(n: int, passage: types.Passage) -> Source:
+    """A passage as source `[n]`."""
+    return Source(
+        n=n,
+        collection=passage.collection,
+        document=passage.document,
+        title=passage.title,
+        locator=_locator(passage),
+        url=passage.url,
+        score=round(passage.score, 4),
+        excerpt=passage.text[:_EXCERPT],
+    )
+
+
+def _locator(passage: types.Passage) -> str | None:
+    place = [heading for heading in passage.headings if heading != passage.title]
+    if passage.page is not None:
+        place.append(f"p. {passage.page}")
+    return " › ".join(place) or None
+
+
+def named(source: Source) -> str:
+    """How a source is called in a line of text."""
+    return f"{source.title} › {source.locator}" if source.locator else source.title
+
+
+def _titles(passages: Sequence[types.Passage]) -> str:
+    names = dict.fromkeys(named(source_of(0, passage)) for passage in passages)
+    return "; ".join(list(names)[:_TITLES])
