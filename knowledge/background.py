@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from knowledge.calibrate import DOCUMENTS, ENOUGH, SAMPLE, Background, threshold
+from knowledge.calibrate import DOCUMENTS, ENOUGH, SAMPLE, Background, spread, threshold
 from knowledge.neutral import NEUTRAL
 from knowledge.tables import calibrations, chunks, collections, documents
 
@@ -68,7 +68,7 @@ class Backgrounds:
                 np.concatenate([vectors.reshape(-1, neutral.shape[1]), neutral]),
                 [*owners, *range(-len(neutral), 0)],
             )
-        level = threshold(vectors, owners)
+        level = threshold(spread(vectors, owners), total)
         self._known[fingerprint] = Background(vectors, level)
         if not near:
             await self._sql.write(lambda connection: _keep(connection, fingerprint, drawn, level))

@@ -3,12 +3,13 @@
 Cosines mean something else with every model, and shift with the language of the question: e5 gives unrelated texts 0.74, and
 0.72 when the question is Spanish and the passage English. So a similarity is read against the question's own background: how
 similar it is to texts drawn from the index at random. In standard deviations above that it is the *standing* of a passage, and
-the threshold is the standing that the nearest of unrelated texts reaches half of the time.
+the threshold is the standing that the nearest of all unrelated texts in the index is expected to reach.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,8 @@ DOCUMENTS = 16
 """With fewer texts, or documents that they are from, the index is no background of its own: neutral sentences are added."""
 
 _LOWEST = 1e-6
+_TYPICAL = 0.95
+_FEWEST, _MOST = 200, 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +44,26 @@ class Background:
         return standing
 
 
-def threshold(vectors: NDArray[np.float32], owners: Sequence[int]) -> float:
-    """The standing that the nearest unrelated text reaches half of the time.
+def spread(vectors: NDArray[np.float32], owners: Sequence[int]) -> float:
+    """How far unrelated texts stand out with this embedder, as a multiple of the normal distribution; 0 when there are no pairs.
 
-    `vectors` have length 1 and shape (n, dimension); two of different `owners` (documents) count as unrelated. Each text is
-    the question once. Some pairs of documents are about the same thing, hence the median.
+    `vectors` have length 1 and shape (n, dimension); two of different `owners` (documents) count as unrelated. Some pairs of
+    documents are about the same thing after all: hence the 95th percentile, which one pair in twenty does not move.
     """
     owner = np.asarray(owners)
     cosines = np.where(owner[:, None] != owner[None, :], vectors @ vectors.T, np.nan)
     cosines = cosines[np.isfinite(cosines).sum(1) > 1]
     if not len(cosines):
         return 0.0
-    deviation = np.maximum(np.nanstd(cosines, 1), _LOWEST)
-    return float(np.median((np.nanmax(cosines, 1) - np.nanmean(cosines, 1)) / deviation))
+    deviation = np.maximum(np.nanstd(cosines, 1, keepdims=True), _LOWEST)
+    standings = (cosines - np.nanmean(cosines, 1, keepdims=True)) / deviation
+    return float(np.nanpercentile(standings, 100 * _TYPICAL)) / NormalDist().inv_cdf(_TYPICAL)
+
+
+def threshold(spread_: float, chunks: int) -> float:
+    """The standing above which one unrelated text is expected among `chunks` texts: an extreme of the normal distribution.
+
+    Few chunks count as 200, lest an index of three finds everything related; many as 4,000: what is related does not stand
+    higher because there is more to read.
+    """
+    return spread_ * NormalDist().inv_cdf(1 - 1 / min(max(chunks, _FEWEST), _MOST))

@@ -38,7 +38,6 @@ class KeptVectors:
             rows = [(key, np.asarray(vector, np.float32).tobytes()) for key, vector in zip(part, made, strict=True)]
             with self._database:
                 self._database.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
-            print(f"\r{kind}: {start + len(part)} of {len(order)}", end="", flush=True)
         return np.stack([self._kept(key) for key in keys])
 
     def _get(self, key: bytes) -> bytes | None:

