@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -16,15 +17,15 @@ from bot.attempts import Attempts
 from bot.delivery import RETRY_S, Delivery
 from bot.doors import PullDoor
 from bot.errors import DatabaseError, told
-from bot.follow import Live
+from bot.follow import Lives
 from bot.inbox import LEASE_S
-from bot.lanes import Lanes
-from bot.live import Event, Finished, Waiting
+from bot.lanes import Lanes, Suspects
+from bot.live import Event, Finished
 from bot.reception import Reception
 from bot.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from adapters.types import Message
     from bot.attempts import Answerer
@@ -35,14 +36,14 @@ if TYPE_CHECKING:
     from bot.sentences import Language
     from bot.settings import LimitsConfig
 
-_SHOW_S, _SHOW_EACH_S = 0.2, 0.001
-"""Followers see their place change at most that often: less often, the more there are."""
+_PATIENCE_S = 60.0
+"""What the process may have died of lets the others go first for that long."""
 
 _log = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """The line. `slots`: how many answers are written at the same time."""
+    """The line. `slots`: how many answers are written at the same time; `settled` returns once the daemon has loaded all."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Dispatcher:
         *,
         language: Language = "en",
         retry_s: Sequence[float] = RETRY_S,
+        settled: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._inbox = inbox
         self._doors = doors
@@ -63,11 +65,12 @@ class Dispatcher:
         self._delivery = Delivery(inbox, retry_s)
         self._lanes = Lanes()
         self._reception = Reception(inbox, self._lanes, limits)
-        self._live: dict[int, Live] = {}
+        self._live = Lives(self._lanes)
         self._answering: dict[int, Pending] = {}
         self._tasks = Tasks()
         self._recovered, self._quiet = asyncio.Event(), asyncio.Event()
-        self._places: asyncio.TimerHandle | None = None
+        self._settled = settled
+        self._settled_at: float | None = None
         self._draining = False
 
     async def receive(self, message: Message, person: Person) -> int:
@@ -85,13 +88,10 @@ class Dispatcher:
         Works for finished ones too. Raises `DatabaseError` while the disk refuses; the message is answered when there is room.
         """
         await self._recovered.wait()
-        live = self._live.get(inbox_id)
+        live = self._live.of(inbox_id)
         if live is None:
             yield Finished(await self._inbox.reply(inbox_id) or self._attempts.said("forgotten", None))
             return
-        place = self.position(inbox_id)
-        if place is not None:
-            live.publish(Waiting(place))
         async with aclosing(live.follow()) as events:
             async for event in events:
                 yield event
@@ -134,8 +134,7 @@ class Dispatcher:
     async def drain(self, grace_s: float) -> None:
         """Start nothing more, let what is being written finish within `grace_s`, give back the rest: the next start goes on."""
         self._draining = True
-        if self._places is not None:
-            self._places.cancel()
+        self._live.stop()
         await self._tasks.finish(grace_s)
         interrupted = list(self._answering)
         await self._tasks.cancel()
@@ -149,7 +148,7 @@ class Dispatcher:
         taken = await self._reception.take(message, person)
         if isinstance(taken, int):
             return taken
-        self._live[taken.id] = Live()
+        self._live.begin(taken.id)
         self._lanes.add(taken)
         self._fill()
         return taken.id
@@ -158,7 +157,7 @@ class Dispatcher:
         """Start what may start now."""
         while not self._draining and len(self._answering) < self._slots:
             alone = any(pending.alone for pending in self._answering.values())
-            pending = None if alone else self._lanes.next(idle=not self._answering)
+            pending = None if alone else self._lanes.next(idle=not self._answering, suspects=self._suspects())
             if pending is None:
                 break
             self._answering[pending.id] = pending
@@ -168,7 +167,7 @@ class Dispatcher:
     async def _serve(self, pending: Pending) -> None:
         """One attempt, holding a slot; then, still holding the lane, the delivery or the wait for the next attempt."""
         try:
-            retry_s = await self._attempts.make(pending, self._live[pending.id])
+            retry_s = await self._attempts.make(pending, self._live.begin(pending.id))
         except Exception as error:  # noqa: BLE001 -- logged: a fault of ours must not stop the lane for ever
             _log.error("message failed id=%d error=%s", pending.id, told(error))
             retry_s = self._retry_s[-1]
@@ -176,7 +175,7 @@ class Dispatcher:
             del self._answering[pending.id]
             self._fill()
         if retry_s is None:
-            del self._live[pending.id]
+            self._live.end(pending.id)
             await self._deliver_and_free(pending.conversation_id, [pending])
         else:
             self._lanes.again(pending)
@@ -184,7 +183,7 @@ class Dispatcher:
 
     async def _stopped(self, pending: Pending) -> None:
         """Close and deliver a message that was cancelled while it waited."""
-        live = self._live.pop(pending.id)
+        live = self._live.end(pending.id)
         await self._attempts.close(pending, live, "cancelled", self._attempts.said("cancelled", pending.message))
         await self._deliver([pending])
 
@@ -209,10 +208,10 @@ class Dispatcher:
 
     async def _recover(self) -> None:
         left = await self._inbox.recover()
-        answered: dict[int, list[Pending]] = {}
+        answered: defaultdict[int, list[Pending]] = defaultdict(list)
         for pending in left:
             if pending.reply is not None:
-                answered.setdefault(pending.conversation_id, []).append(pending)
+                answered[pending.conversation_id].append(pending)
                 self._lanes.hold(pending.conversation_id, pending.person.id)
         for pending in left:
             if pending.reply is None:
@@ -222,9 +221,10 @@ class Dispatcher:
         _log.info("recovered messages=%d", len(left))
         self._recovered.set()
         self._fill()
+        self._tasks.wait(self._settle(), "settle")
 
     def _take_up(self, pending: Pending) -> None:
-        self._live[pending.id] = Live()
+        self._live.begin(pending.id)
         if pending.message.options.get("ephemeral"):  # nobody waits for it: who asked was connected to the former process
             self._tasks.work(self._stopped(pending), f"drop {pending.id}")
             return
@@ -234,18 +234,20 @@ class Dispatcher:
             self._tasks.wait(self._free_after(wait_s, pending.conversation_id), f"wait {pending.id}")
         self._lanes.add(pending)
 
-    def _note(self) -> None:
-        """Something waits, runs or ended: tell who waits for quiet, and, not too often, who waits in the line."""
-        if self._answering or self._lanes.ready:
-            self._quiet.clear()
-        else:
-            self._quiet.set()
-        if self._places is None and len(self._lanes) and not self._draining:
-            self._places = asyncio.get_running_loop().call_later(_SHOW_S + len(self._lanes) * _SHOW_EACH_S, self._show_places)
+    def _suspects(self) -> Suspects:
+        """What the process may have died of waits until all is loaded, then lets the others go first, for a while."""
+        if self._settled_at is None:
+            return "never"
+        return "first" if time.monotonic() - self._settled_at > _PATIENCE_S else "last"
 
-    def _show_places(self) -> None:
-        self._places = None
-        for id_, place in self._lanes.positions().items():
-            live = self._live.get(id_)
-            if live is not None and live.followed:
-                live.publish(Waiting(place))
+    async def _settle(self) -> None:
+        if self._settled is not None:
+            await asyncio.gather(self._settled(), return_exceptions=True)  # a part that cannot be loaded has its own sentence
+        self._settled_at = time.monotonic()
+        self._fill()
+
+    def _note(self) -> None:
+        """Something waits, runs or ended."""
+        (self._quiet.clear if self._answering or self._lanes.ready else self._quiet.set)()
+        if not self._draining:
+            self._live.show_places()

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from adapters.types import Reply
     from bot.errors import DatabaseError
+    from bot.lanes import Lanes
+
+_SHOW_S, _SHOW_EACH_S = 0.2, 0.001
+"""Seconds between two looks at one's place in the line, and what each who waits adds to them."""
 
 
 @dataclass(slots=True)
@@ -113,3 +117,46 @@ class Live:
     def _wake(self) -> None:
         for changed in self._followers:
             changed.set()
+
+
+class Lives:
+    """The questions on their way, by their inbox ids."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self._live: dict[int, Live] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, id_: int) -> Live:
+        """What followers of a question see, made if it is new."""
+        return self._live.setdefault(id_, Live())
+
+    def of(self, id_: int) -> Live | None:
+        """What followers of a question see, its place up to date; None once it has ended."""
+        live = self._live.get(id_)
+        place = self._lanes.position(id_)
+        if live is not None and place is not None:
+            live.publish(Waiting(place))
+        return live
+
+    def end(self, id_: int) -> Live:
+        """Those who follow still see the end; later ones find it in the database."""
+        return self._live.pop(id_)
+
+    def show_places(self) -> None:
+        """Let followers see their places in the line: soon, but not too often."""
+        if self._timer is None and len(self._lanes):
+            wait_s = _SHOW_S + len(self._lanes) * _SHOW_EACH_S
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._show)
+
+    def stop(self) -> None:
+        """Show no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _show(self) -> None:
+        self._timer = None
+        for id_, place in self._lanes.positions().items():
+            live = self._live.get(id_)
+            if live is not None and live.followed:
+                live.publish(Waiting(place))

@@ -6,10 +6,12 @@ from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from bot.inbox_rows import Pending
+
+Suspects = Literal["first", "last", "never"]
 
 
 @dataclass(slots=True)
@@ -65,12 +67,13 @@ class Lanes:
         lane = self._lanes.get(conversation)
         return lane is not None and lane.busy
 
-    def next(self, *, idle: bool) -> Pending | None:
+    def next(self, *, idle: bool, suspects: Suspects = "last") -> Pending | None:
         """Take the message whose turn it is; its lane is then busy until `free`.
 
-        `idle`: nothing else runs. What the process may have died of goes first, and only then.
+        `idle`: nothing else runs. What the process may have died of goes only then, and when `suspects` says: before all others,
+        when nothing else can start, or never.
         """
-        if self._suspects:
+        if self._suspects and (suspects == "first" or (suspects == "last" and not self._rotation)):
             return self._take(self._suspects.popleft()) if idle else None
         if not self._rotation:
             return None

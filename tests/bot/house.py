@@ -127,7 +127,7 @@ async def open_house(
     doors: dict[str, Door] | None = None,
     slots: int = 1,
     retry_s: Sequence[float] = (0.01,),
-    run: bool = True,
+    settled: Callable[[], Awaitable[object]] | None = None,
     **limits: float,
 ) -> AsyncIterator[House]:
     database = await Database.open(folder / "grillon.db")
@@ -136,12 +136,11 @@ async def open_house(
     doors = doors or {"http": PullDoor()}
     config = LimitsConfig.model_validate(limits)
     inbox = Inbox(database, config)
-    dispatcher = Dispatcher(inbox, answerer or Told(), doors, config, slots, retry_s=retry_s)  # type: ignore[arg-type]
-    running = asyncio.create_task(dispatcher.run()) if run else None
+    dispatcher = Dispatcher(inbox, answerer or Told(), doors, config, slots, retry_s=retry_s, settled=settled)  # type: ignore[arg-type]
+    running = asyncio.create_task(dispatcher.run())
     try:
         yield House(database, people, inbox, dispatcher)
     finally:
-        if running is not None:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
         await database.close()

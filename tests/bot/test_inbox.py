@@ -195,6 +195,27 @@ async def test_a_message_whose_process_died_too_often_is_set_aside(tmp_path: Pat
         assert await house.states() == {"1": ("sent", "dead", 3)}
 
 
+async def test_what_may_have_killed_the_process_waits_until_all_is_loaded_and_for_the_others(tmp_path: Path) -> None:
+    database, inbox, anna = await opened(tmp_path)
+    ids = [(await inbox.receive(message(str(n), thread=str(n)), anna, LATER)).id for n in range(4)]
+    await inbox.lease(ids[0])
+    await inbox.lease(ids[1])
+    await database.close()
+    answerer, loaded = Gated(), asyncio.Event()
+    async with open_house(tmp_path, answerer, slots=4, settled=loaded.wait) as house:
+        assert {await answerer.arrivals.get(), await answerer.arrivals.get()} == {"2", "3"}
+        for n in range(4):
+            answerer.let(str(n))
+        await house.reply(ids[2])
+        await house.reply(ids[3])
+        assert house.dispatcher.waiting() == 2
+        assert not answerer.arrivals.qsize()
+        loaded.set()
+        await house.reply(ids[0])
+        await house.reply(ids[1])
+        assert set((await house.states()).values()) == {("sent", "answered", 1)}
+
+
 async def test_a_failed_message_waits_for_its_time_across_a_restart(tmp_path: Path) -> None:
     database, inbox, anna = await opened(tmp_path)
     ids = [(await inbox.receive(message(str(n)), anna, LATER)).id for n in range(2)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bot.inbox_rows import Pending
-from bot.lanes import Lanes
+from bot.lanes import Lanes, Suspects
 from bot.people import Person
 from tests.bot.house import message
 
@@ -39,18 +39,24 @@ class Model(RuleBasedStateMachine):
         self.lanes.add(added)
         self.waiting[added.conversation_id].append(added.id)
 
-    @rule()
-    def take(self) -> None:
+    @rule(mode=st.sampled_from(["first", "last", "never"]))
+    def take(self, mode: Suspects) -> None:
         idle = not self.busy
-        ready = {self.made[ids[0]].person.id for lane, ids in self.waiting.items() if ids and lane not in self.busy}
-        suspects = [ids[0] for lane, ids in self.waiting.items() if ids and lane not in self.busy and self.made[ids[0]].alone]
-        taken = self.lanes.next(idle=idle)
+        heads = [self.made[ids[0]] for lane, ids in self.waiting.items() if ids and lane not in self.busy]
+        ready = {head.person.id for head in heads if not head.alone}
+        suspects = any(head.alone for head in heads)
+        taken = self.lanes.next(idle=idle, suspects=mode)
         if taken is None:
-            assert not ready or (suspects and not idle)
+            assert not ready or (suspects and mode == "first")
+            assert not suspects or not idle or mode == "never"
             return
+        if taken.alone:
+            assert idle
+            assert mode == "first" or (mode == "last" and not ready)
+        else:
+            assert mode != "first" or not suspects
         assert self.waiting[taken.conversation_id].pop(0) == taken.id
         assert taken.conversation_id not in self.busy
-        assert taken.alone or not suspects
         self.busy[taken.conversation_id] = taken
         for person in ready - {taken.person.id}:
             self.passed[person] += 0 if taken.alone else 1
@@ -118,10 +124,12 @@ def test_what_may_have_killed_the_process_runs_alone() -> None:
     lanes = Lanes()
     lanes.add(pending(0, 1, 1))
     lanes.add(pending(1, 2, 2, alone=True))
+    assert lanes.next(idle=False, suspects="first") is None
+    other = lanes.next(idle=False)
+    assert other is not None
+    assert other.id == 0
     assert lanes.next(idle=False) is None
+    assert lanes.next(idle=True, suspects="never") is None
     taken = lanes.next(idle=True)
     assert taken is not None
     assert taken.id == 1
-    following = lanes.next(idle=False)
-    assert following is not None
-    assert following.id == 0
