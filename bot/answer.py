@@ -73,7 +73,7 @@ class HouseAnswerer:
                 async for event in events:
                     yield event
         except errors.KnowledgeError as error:
-            yield Outcome(failure(error, language), None)
+            yield Outcome(failure(error, language, self._settings.model.provider), None)
 
     async def _question(self, received: Received, language: Language, *, continued: bool) -> AsyncGenerator[Event]:
         polite = smalltalk(received.message.text)

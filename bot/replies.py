@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapters.types import Reply, Source
-from bot.sentences import Language, say
+from bot.sentences import Language, keys, say
 from knowledge import errors
 
 if TYPE_CHECKING:
@@ -59,14 +59,15 @@ def refusal(nearest: Sequence[types.Passage], language: Language, answer: types.
     return Reply(text, nearest=sources, refused=True, model=answer.model, timings=answer.timings)
 
 
-def failure(error: errors.KnowledgeError, language: Language) -> Reply:
-    """The sentence for an error of the model or the index, with its code."""
+def failure(error: errors.KnowledgeError, language: Language, provider: str) -> Reply:
+    """The sentence for an error of the model or the index, with its code. The remedy depends on who serves the model."""
     if isinstance(error, errors.ModelSlowError):
         code = "model_loading" if error.step == "load" else "model_slow"
     else:
         code = next((code for kind, code in _MODEL_ERRORS.items() if isinstance(error, kind)), "model_broken")
     blanks = {"model": getattr(error, "model", ""), "address": getattr(error, "address", ""), "detail": str(error)}
-    return Reply(say(code, language, **blanks), error=code)
+    special = f"{code}_{provider}"
+    return Reply(say(special if special in keys() else code, language, **blanks), error=code)
 
 
 def source_of(n: int, passage: types.Passage) -> Source:

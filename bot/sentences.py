@@ -35,6 +35,18 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "The model {model} is not installed. Install it with “ollama pull {model}”, then ask again.",
         "Le modèle {model} n'est pas installé. Installez-le avec « ollama pull {model} », puis reposez la question.",
     ),
+    "model_unreachable_openai": (
+        "The model server at {address} does not answer. Start it, then ask again.",
+        "Le serveur du modèle à {address} ne répond pas. Démarrez-le, puis reposez la question.",
+    ),
+    "model_missing_openai": (
+        "The server at {address} has no model {model}. Name one that it has under [model] in grillon.toml.",
+        "Le serveur à {address} n'a pas de modèle {model}. Nommez-en un qu'il possède sous [model] dans grillon.toml.",
+    ),
+    "model_missing_embedded": (
+        "The embedded model {model} is not here: {detail}.",
+        "Le modèle embarqué {model} n'est pas là : {detail}.",
+    ),
     "model_unfit": (
         "The model {model} cannot be used: {detail}. Choose another one in grillon.toml; “ollama list” shows what is installed.",
         (
