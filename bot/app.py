@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,6 @@ from bot.doors import PullDoor
 from bot.forget import Forget
 from bot.inbox import Inbox
 from bot.memory import Memory
-from bot.nights import jobs_of
 from bot.people import People, Person
 from bot.telemetry import Telemetry
 from bot.tokens import Tokens
@@ -35,8 +34,12 @@ if TYPE_CHECKING:
     from knowledge.library import IndexReport, Library, Progress
 
 _log = logging.getLogger(__name__)
-_LOOK_S = 30.0
-"""Seconds between two looks at the model server."""
+_ANSWERS = frozenset({"ready", "loading"})
+"""States of a model that can be asked."""
+_LOOK_S, _LOOK_SOON_S = 30.0, 5.0
+"""Seconds between two looks at the model server; sooner while something waits for it."""
+_MOST_S = 3600.0
+"""Between two tries to embed what the model fails at though it answers."""
 
 
 class House:
@@ -57,6 +60,8 @@ class House:
         self._loading: asyncio.Task[Loaded] | None = None
         self._health: Health | None = None
         self._said: str | None = None
+        self._not_embedded: set[str] = set()
+        self._try_at, self._try_s = 0.0, _LOOK_SOON_S
         answerer = HouseAnswerer(
             settings, self.people, self.memory, self.forget, self.loaded, lambda: self.library is not None, self.telemetry
         )
@@ -107,7 +112,7 @@ class House:
 
     def ready(self) -> dict[str, bool]:
         """Which parts are ready; names no person and no collection."""
-        model = self._health is not None and self._health.state in {"ready", "loading"}
+        model = self._health is not None and self._health.state in _ANSWERS
         return {"database": True, "index": self.library is not None, "model": model}
 
     async def status(self, person: Person) -> dict[str, Any]:
@@ -138,39 +143,32 @@ class House:
         """Bring a collection up to date with its folder; pauses while anyone waits for an answer."""
         library = (await self.loaded()).library
         report = await library.reindex(name, prune=prune, changed=changed, pause=self.dispatcher.idle, progress=progress)
+        if report.not_embedded:
+            self._not_embedded.add(name)
+        elif changed is None:
+            self._not_embedded.discard(name)
         self.telemetry.indexed(report)
         self.telemetry.sized(await library.status())
         return report
 
     async def look_at_model(self) -> None:
-        """Ask the model server how it is, now and then; said once when it goes away and once when it is back."""
+        """Ask the model server how it is, now and then; said once when it goes away and once when it is back.
+
+        Documents that wait for the embedding model are indexed once it answers.
+        """
         while True:
             loaded = await self.loaded()
             self._health = await loaded.model.check()
             if self._health.state != self._said:
                 level = logging.INFO if self._health.state == "ready" else logging.WARNING
                 _log.log(level, "model state=%s model=%s detail=%s", self._health.state, self._health.model, self._health.detail)
-                back = self._said is not None and self._health.state in {"ready", "loading"}
                 self._said = self._health.state
-                if back:
-                    await self.reindex_all()
-            await asyncio.sleep(_LOOK_S)
+            await self._embed_left(loaded)
+            await self._pause()
 
     async def reindex_all(self) -> None:
         """Bring every collection up to date, one after the other; what fails is in its report."""
-        for config in self.settings.collections:
-            try:
-                await self.reindex(config.name)
-            except KnowledgeError as error:
-                _log.warning("index collection=%s error=%s", config.name, type(error).__name__)
-
-    def start_schedule(self) -> Schedule:
-        """Begin the jobs of the settings."""
-        from bot.schedule import Schedule
-
-        self.schedule = Schedule(self.database, jobs_of(self), self.settings.schedule.deadline_s)
-        self.schedule.start()
-        return self.schedule
+        await self._reindex_each([config.name for config in self.settings.collections])
 
     @property
     def _now(self) -> Loaded | None:
@@ -183,6 +181,31 @@ class House:
         loaded: Loaded = await loading.load(self.settings, self.database, self.state.index, readers)
         _log.info("library loaded seconds=%.2f", time.perf_counter() - started)
         return loaded
+
+    async def _pause(self) -> None:
+        """Until the next look at the model server."""
+        for _ in range(round(_LOOK_S / _LOOK_SOON_S)):
+            await asyncio.sleep(_LOOK_SOON_S)
+            if self._not_embedded or self._health is None or self._health.state not in _ANSWERS:
+                return
+
+    async def _embed_left(self, loaded: Loaded) -> None:
+        """Index again what the embedding model failed at, once it answers; less and less often while it fails again."""
+        if not self._not_embedded or time.monotonic() < self._try_at:
+            return
+        if (await loaded.embedder.check()).state not in _ANSWERS:
+            self._try_s = _LOOK_SOON_S
+            return
+        await self._reindex_each(sorted(self._not_embedded))
+        self._try_s = min(self._try_s * 2, _MOST_S) if self._not_embedded else _LOOK_SOON_S
+        self._try_at = time.monotonic() + self._try_s
+
+    async def _reindex_each(self, names: Sequence[str]) -> None:
+        for name in names:
+            try:
+                await self.reindex(name)
+            except KnowledgeError as error:
+                _log.warning("index collection=%s error=%s", name, type(error).__name__)
 
     async def _unload(self) -> None:
         if self._loading is None:

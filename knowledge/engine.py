@@ -94,17 +94,18 @@ class CitingQueryEngine(BaseQueryEngine):
     async def _written(
         self, question: Question, asked: str, passages: tuple[Passage, ...]
     ) -> AsyncGenerator[tuple[tuple[Passage, ...], Piece]]:
-        """The model's pieces, with the passages it was given. A prompt over the window is halved before anything is shown."""
-        turns = question.turns
+        """The model's pieces, with the passages it was given. A prompt over the window is halved, unless it is answered."""
+        turns, begun = question.turns, False
         while True:
             prompt, fitted = compose(self._model, asked, turns, passages, continued=question.continued)
             passages = passages[:fitted]
             try:
                 async with aclosing(self._model.stream(prompt)) as pieces:
                     async for piece in pieces:
+                        begun = True
                         yield passages, piece
             except PromptTooLongError:
-                if len(passages) == 1 and not turns:
+                if begun or (len(passages) == 1 and not turns):
                     raise
                 passages = passages[: max(1, len(passages) // 2)]
                 turns = turns[-1:] if question.continued else ()

@@ -43,18 +43,19 @@ class StreamedChat(LLM):
     def stream(self, prompt: Sequence[Turn]) -> AsyncGenerator[Piece, None]:  # type: ignore[override]
         """Write an answer: `knowledge.models.ChatModel`. It replaces LlamaIndex's blocking shorthand of the same name."""
 
-    def _refuse_cut(self, prompt: Sequence[Turn], read: int | None, address: str) -> None:
+    def _refuse_cut(self, prompt: Sequence[Turn], read: int | None, address: str, context_length: int | None = None) -> None:
         """Find a prompt cut in silence: the window is full to the brim, or fewer tokens were read than the prompt has words.
 
         So do Ollama before 0.12.6, which ignores `truncate`, and every Ollama behind `/v1`.
 
         A cut leaves at least half a window, so a count far below that is a server that does not count, and no proof of a cut.
+        `context_length` is what the model was made for, where the server says it: no window is larger, whatever the settings say.
         """
         if read is None:
             return
         spaces = sum(turn.content.count(" ") + turn.content.count("\n") + 1 for turn in prompt)
         less = spaces > read >= _LEAST_CUT and sum(at_least(turn.content) for turn in prompt) > read
-        if less or read >= self.window:
+        if less or read >= min(self.window, context_length or self.window):
             raise PromptTooLongError(f"the server cut the prompt to {read} tokens", model=self.name, address=address)
 
     @property

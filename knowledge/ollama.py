@@ -46,7 +46,7 @@ class OllamaChat(StreamedChat):
         super().__init__(name=config.name, window=config.context_window, answer_tokens=config.answer_tokens)
         self._config = config
         self._wire = Wire(config.address, config.name, connections=config.slots + 8)
-        self._server = OllamaServer(self._wire, config.remote)
+        self._server = OllamaServer(self._wire, config.remote, timeout_s=config.first_token_s)
         self._deadlines = Deadlines.of(config)
 
     async def stream(self, prompt: Sequence[Turn]) -> AsyncGenerator[Piece, None]:  # type: ignore[override]
@@ -66,7 +66,7 @@ class OllamaChat(StreamedChat):
                     if piece.done is None and written > self._config.answer_tokens + _LINES_BEYOND:
                         piece = Piece(piece.text, done="length")
                     if piece.done is not None:
-                        self._refuse_cut(prompt, piece.prompt_tokens, self._wire.address)
+                        self._refuse_cut(prompt, piece.prompt_tokens, self._wire.address, self._server.context_length)
                         yield piece
                         return
                     if piece.text:
@@ -155,7 +155,7 @@ class OllamaEmbedder(ArrayEmbedding):
         super().__init__(name=config.name, window=config.window, model_name=config.name, embed_batch_size=config.batch)
         self._config = config
         self._wire = Wire(config.address, config.name)
-        self._server = OllamaServer(self._wire, config.remote)
+        self._server = OllamaServer(self._wire, config.remote, timeout_s=config.timeout_s)
 
     async def fingerprint(self) -> Fingerprint:
         """Digest from the server's list, dimension from a vector. Raises the `ModelError` family."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Capability = Literal["completion", "embedding"]
 
 _SAFE_VERSION = (0, 17, 1)
+_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,16 @@ class Loaded:
 
 
 class OllamaServer:
-    """One model on an Ollama server. `remote` are the models that the settings allow to run elsewhere."""
+    """One model on an Ollama server. `remote` are the models that the settings allow to run elsewhere.
 
-    def __init__(self, wire: Wire, remote: Sequence[str]) -> None:
+    `timeout_s`: seconds that what is asked here may take at the most. `context_length`: what the model was made for, once known.
+    """
+
+    def __init__(self, wire: Wire, remote: Sequence[str], *, timeout_s: float) -> None:
         self._wire = wire
         self._remote = frozenset(remote)
+        self._timeout_s = min(timeout_s, _TIMEOUT_S)
+        self.context_length: int | None = None
         self._fit: set[Capability] = set()
 
     async def require(self, capability: Capability) -> None:
@@ -63,6 +69,7 @@ class OllamaServer:
         if card.capabilities and capability not in card.capabilities:
             can = ", ".join(sorted(card.capabilities))
             raise ModelUnfitError(f"no {capability}, only: {can}", model=self._wire.model, address=self._wire.address)
+        self.context_length = card.context_length
         self._fit.add(capability)
 
     def doubt(self) -> None:
@@ -77,7 +84,7 @@ class OllamaServer:
 
     async def card(self) -> Card:
         """Ask `/api/show`. Raises the `ModelError` family."""
-        shown = await self._wire.ask("POST", "/api/show", {"model": self._wire.model})
+        shown = await self._wire.ask("POST", "/api/show", {"model": self._wire.model}, timeout_s=self._timeout_s)
         info = _mapping(shown.get("model_info"))
         lengths = [value for key, value in info.items() if key.endswith(".context_length") and isinstance(value, int)]
         capabilities = shown.get("capabilities")
@@ -86,7 +93,7 @@ class OllamaServer:
 
     async def loaded(self) -> Loaded | None:
         """Ask `/api/ps`; None when the model is not in memory. Raises the `ModelError` family."""
-        entry = self._own(await self._wire.ask("GET", "/api/ps"))
+        entry = self._own(await self._wire.ask("GET", "/api/ps", timeout_s=self._timeout_s))
         if entry is None:
             return None
         size, vram, context = entry.get("size"), entry.get("size_vram"), entry.get("context_length")
@@ -95,14 +102,14 @@ class OllamaServer:
 
     async def digest(self) -> str:
         """The model's own digest, from `/api/tags`. Raises the `ModelError` family."""
-        entry = self._own(await self._wire.ask("GET", "/api/tags"))
+        entry = self._own(await self._wire.ask("GET", "/api/tags", timeout_s=self._timeout_s))
         if entry is None:
             raise ModelMissingError("not in the server's list", model=self._wire.model, address=self._wire.address)
         return str(entry.get("digest", ""))
 
     async def version(self) -> str:
         """The server's version. Raises the `ModelError` family."""
-        return str((await self._wire.ask("GET", "/api/version")).get("version", ""))
+        return str((await self._wire.ask("GET", "/api/version", timeout_s=self._timeout_s)).get("version", ""))
 
     async def health(self, capability: Capability, window: int) -> Health:
         """What stands between us and an answer, without raising. `window` is the one we ask for."""

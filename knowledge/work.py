@@ -39,7 +39,10 @@ class Progress:
 
 @dataclass(slots=True)
 class IndexReport:
-    """What a run did. `skipped` are paths with the reason; `embedded` counts texts the model was asked for."""
+    """What a run did. `skipped` are paths with the reason; `embedded` counts texts the model was asked for.
+
+    `not_embedded` counts those of the skipped that wait for the embedding model: another run is worth while once it answers.
+    """
 
     collection: str
     added: int = 0
@@ -50,6 +53,7 @@ class IndexReport:
     missing_folder: bool = False
     seconds: float = 0.0
     embedded: int = 0
+    not_embedded: int = 0
 
 
 @dataclass(slots=True)
@@ -91,6 +95,7 @@ class Account:
 
     def not_embedded(self, path: str, error: ModelError) -> None:
         """A document the model failed at; the next run tries again."""
+        self.report.not_embedded += 1
         self.skip(path, f"it could not be embedded: {error}")
 
     def advance(self, path: str) -> None:
