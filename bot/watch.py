@@ -50,7 +50,7 @@ async def watch(folder: Path, changed: Callable[[set[Path]], Awaitable[None]], *
 def on_network(folder: Path) -> bool:
     """Whether the kernel cannot tell of changes there, because another machine makes them."""
     best, kind = "", ""
-    for line in Path("/proc/mounts").read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines():
         _, mount, filesystem, *_ = line.split(" ")
         mount = mount.encode().decode("unicode_escape")
         if len(mount) >= len(best) and folder.resolve().is_relative_to(mount):
