@@ -5,12 +5,11 @@ from __future__ import annotations
 import fcntl
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import chromadb
 import numpy as np
 from chromadb.config import Settings
-from llama_index.core.schema import BaseNode, TextNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
+    from llama_index.core.schema import BaseNode
     from numpy.typing import NDArray
 
     from knowledge.child import Answer
@@ -70,16 +70,35 @@ class VectorsOnly:
         }
 
 
-class BareNode(TextNode):
-    """A node of an id and a vector. What LlamaIndex would store beside them, the node itself as JSON, is empty."""
+class BareNode:
+    """A node of an id and a vector: as much of LlamaIndex's as `ChromaVectorStore.add` asks for.
 
-    def get_embedding(self) -> list[float]:
+    Making a `TextNode` costs more than inserting its vector: pydantic looks its defaults up anew for each.
+    """
+
+    __slots__ = ("_vector", "node_id")
+    ref_doc_id = None
+
+    def __init__(self, id_: int, vector: NDArray[np.float32]) -> None:
+        self.node_id = str(id_)
+        self._vector = vector
+
+    def get_embedding(self) -> NDArray[np.float32]:
         """The vector, as the array it is: Chroma takes it as well as a list, without 384 objects."""
-        return self.embedding  # type: ignore[return-value]
+        return self._vector
+
+    def get_content(self, **_options: object) -> str:
+        """Nothing: the text is in SQL."""
+        return ""
 
     def model_dump(self, **_options: object) -> dict[str, Any]:
         """Nothing."""
         return {}
+
+    @classmethod
+    def class_name(cls) -> str:
+        """What LlamaIndex would note beside the vector."""
+        return ""
 
 
 class Vectors:
@@ -137,10 +156,8 @@ class Vectors:
         """Insert or replace the vectors of `ids` in `space`."""
         ids = params["ids"]
         rows = np.frombuffer(blob, np.float32).reshape(len(ids), -1)
-        nodes: list[BaseNode] = [
-            BareNode.model_construct(id_=str(i), text="", embedding=row) for i, row in zip(ids, rows, strict=True)
-        ]
-        self._store(self._made(params["space"])).add(nodes)
+        nodes = [BareNode(id_, row) for id_, row in zip(ids, rows, strict=True)]
+        self._store(self._made(params["space"])).add(cast("list[BaseNode]", nodes))
         return {}, b""
 
     def query(self, params: dict[str, Any], blob: bytes) -> Answer:
