@@ -1,14 +1,17 @@
 """What an Ollama server says of itself and of one model: version, capabilities, where it runs, whether it is in memory.
 
-Everything goes over our own `Wire`, not over the `ollama` client: that one follows redirects and proxies, and costs 3 to 5 ms of
-CPU a call.
+The `ollama` package says what its lists look like. Its client is not what asks: it follows redirects and proxies, drops the
+`remote_host` that says where a model runs, and costs 3 to 5 ms of CPU a call where our own `Wire` costs 0.5.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from ollama import ListResponse, ProcessResponse
+from pydantic import ValidationError
 
 from knowledge.errors import ModelError, ModelMissingError, ModelUnfitError
 from knowledge.models import Health
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from knowledge.wire import Wire
 
+Listed = TypeVar("Listed", ListResponse, ProcessResponse)
 Capability = Literal["completion", "embedding"]
 
 _SAFE_VERSION = (0, 17, 1)
@@ -93,19 +97,20 @@ class OllamaServer:
 
     async def loaded(self) -> Loaded | None:
         """Ask `/api/ps`; None when the model is not in memory. Raises the `ModelError` family."""
-        entry = self._own(await self._wire.ask("GET", "/api/ps", timeout_s=self._timeout_s))
+        listed = self._read(ProcessResponse, await self._wire.ask("GET", "/api/ps", timeout_s=self._timeout_s))
+        entry = next((entry for entry in listed.models if self._ours(entry.model)), None)
         if entry is None:
             return None
-        size, vram, context = entry.get("size"), entry.get("size_vram"), entry.get("context_length")
-        share = min(1.0, vram / size) if isinstance(size, int) and isinstance(vram, int) and size > 0 else None
-        return Loaded(context if isinstance(context, int) else None, share)
+        share = min(1.0, entry.size_vram / entry.size) if entry.size and entry.size_vram is not None else None
+        return Loaded(entry.context_length, share)
 
     async def digest(self) -> str:
         """The model's own digest, from `/api/tags`. Raises the `ModelError` family."""
-        entry = self._own(await self._wire.ask("GET", "/api/tags", timeout_s=self._timeout_s))
+        listed = self._read(ListResponse, await self._wire.ask("GET", "/api/tags", timeout_s=self._timeout_s))
+        entry = next((entry for entry in listed.models if self._ours(entry.model)), None)
         if entry is None:
             raise ModelMissingError("not in the server's list", model=self._wire.model, address=self._wire.address)
-        return str(entry.get("digest", ""))
+        return entry.digest or ""
 
     async def version(self) -> str:
         """The server's version. Raises the `ModelError` family."""
@@ -135,14 +140,16 @@ class OllamaServer:
         detail = "; ".join(_warnings(version, length, window))
         return Health(state, model, address, detail, version, length, card.capabilities, loaded.vram_share if loaded else None)
 
-    def _own(self, listed: dict[str, Any]) -> dict[str, Any] | None:
-        """The entry of our model in a list of models: `all-minilm` is listed as `all-minilm:latest`."""
-        wanted = {self._wire.model.lower(), f"{self._wire.model.lower()}:latest"}
-        models = listed.get("models")
-        for entry in models if isinstance(models, list) else []:
-            if str(_mapping(entry).get("name", "")).lower() in wanted:
-                return _mapping(entry)
-        return None
+    def _ours(self, name: str | None) -> bool:
+        """Whether a listed name is our model's: `all-minilm` is listed as `all-minilm:latest`."""
+        model = self._wire.model.lower()
+        return (name or "").lower() in {model, f"{model}:latest"}
+
+    def _read(self, kind: type[Listed], answer: dict[str, Any]) -> Listed:
+        try:
+            return kind.model_validate(answer)
+        except ValidationError as error:
+            raise self._wire.broken(f"not a list of models: {error.error_count()} fields are wrong") from error
 
 
 def _mapping(value: object) -> dict[str, Any]:
