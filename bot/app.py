@@ -67,7 +67,9 @@ class House:
         )
         doors = {"http": PullDoor(), "terminal": PullDoor()}
         language = settings.daemon.language
-        self.dispatcher = Dispatcher(self.inbox, answerer, doors, settings.limits, settings.model.slots, language=language)
+        self.dispatcher = Dispatcher(
+            self.inbox, answerer, doors, settings.limits, settings.model.slots, language=language, settled=self.loaded
+        )
         self.telemetry.watch_queue(self.dispatcher.waiting, self.dispatcher.answering)
 
     @classmethod

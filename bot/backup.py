@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,16 @@ def backups(folder: Path, label: str = "") -> list[Path]:
     """The backups with this label, newest first."""
     digits = "[0-9]" * 8 + "-" + "[0-9]" * 6 + "-" + "[0-9]" * 6
     return sorted(folder.glob(f"grillon-{digits}{'-' + label if label else ''}.db"), reverse=True)
+
+
+def drop_older(folder: Path, age_s: float) -> int:
+    """Remove the databases that a migration or a restore put aside more than `age_s` ago; return how many.
+
+    They hold what people have had erased since.
+    """
+    old = [path for path in folder.glob("grillon-*-[mr]*.db*") if time.time() - path.stat().st_mtime > age_s]
+    _remove(old)
+    return len(old)
 
 
 def copy(source: Path, target: Path) -> dict[str, int]:

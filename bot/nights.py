@@ -6,8 +6,9 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.backup import back_up, verify
+from bot.backup import back_up, drop_older, verify
 from bot.errors import GrillonError
+from bot.forget import DAY_S
 from bot.schedule import Job, Schedule
 
 if TYPE_CHECKING:
@@ -53,4 +54,5 @@ async def _check(house: House) -> str:
 
 async def _prune(house: House) -> str:
     removed = await house.inbox.prune(house.settings.memory.days)
+    await asyncio.to_thread(drop_older, house.state.backups, house.settings.schedule.backups_kept * DAY_S)
     return f"{removed} rows out of date removed"

@@ -80,7 +80,9 @@ class ScheduleConfig(Section):
     backup: str = Field(default="15 4 * * *", description="back the database up")
     check: str = Field(default="30 4 * * 0", description="check the database and the index")
     prune: str = Field(default="45 4 * * *", description="forget what is out of date")
-    backups_kept: int = Field(default=7, ge=1, le=365, description="backups kept")
+    backups_kept: int = Field(
+        default=7, ge=1, le=365, description="nightly backups kept; databases put aside by a restore are kept as many days"
+    )
     deadline_s: float = Field(default=14_400, gt=0, description="seconds one job may take")
 
 

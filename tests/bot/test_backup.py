@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bot.backup import back_up, backups, verify
+from bot.backup import back_up, backups, drop_older, verify
 from bot.database import Database
 from bot.errors import DatabaseError, NewerDatabaseError
 from bot.forget import Forget
@@ -261,3 +261,16 @@ def test_a_database_with_a_broken_page_is_said_to_be_damaged(tmp_path: Path) -> 
     path.write_bytes(data)
     with pytest.raises(DatabaseError, match="damaged"):
         verify(path)
+
+
+def test_databases_put_aside_go_after_their_time_and_backups_do_not(tmp_path: Path) -> None:
+    names = {f"grillon-20260101-000000-{n:06d}{label}.db": label for n, label in enumerate(("", "-replaced", "-migration"))}
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+        os.utime(tmp_path / name, (0, 0))
+    (tmp_path / "grillon-20260102-000000-000000-replaced.db").write_bytes(b"")
+    assert drop_older(tmp_path, 3600) == 2
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "grillon-20260101-000000-000000.db",
+        "grillon-20260102-000000-000000-replaced.db",
+    }
