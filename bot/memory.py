@@ -79,15 +79,16 @@ class Memory:
         rows = await self._sql.read(lambda connection: connection.execute(_TURNS, key).all())
         if not rows:
             return []
-        wanted = frozenset[int]().union(*map(_documents, rows))
+        used = {row.id: _documents(row) for row in rows}
+        wanted = frozenset[int]().union(*used.values())
         allowed = await readable(wanted) if wanted else frozenset()
-        kept = [row for row in reversed(rows) if row.question and row.answer and _documents(row) <= allowed]
+        kept = [row for row in reversed(rows) if row.question and row.answer and used[row.id] <= allowed]
         sizes = [self._size(row, count) for row in kept]
         cut = _cut(sizes, budget_tokens, full=len(rows) == _MOST)
         if cut:
             first = kept[cut].id if cut < len(kept) else kept[-1].id + 1
             await self._sql.write(lambda connection: connection.execute(_BEGIN_AT, {**key, "first": first}))
-        return [PastTurn(row.question, row.answer, _documents(row)) for row in kept[cut:]]
+        return [PastTurn(row.question, row.answer, used[row.id]) for row in kept[cut:]]
 
     async def reset(self, person_id: int, conversation_id: int) -> None:
         """Start the conversation anew: nothing said so far enters a prompt again."""
