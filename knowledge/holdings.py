@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 from sqlalchemy import func, select, text, update
 
-from knowledge.tables import chunks, collections, documents
+from knowledge.tables import chunks, collections, documents, json_list
 from knowledge.work import IndexReport
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ _READABLE = text(
     """SELECT id FROM documents WHERE version > 0 AND id IN (SELECT value FROM json_each(:ids))
     AND collection IN (SELECT value FROM json_each(:names))"""
 )
-"""Lists travel as JSON: the statement is then the same for every length, and neither compiled nor prepared anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +61,7 @@ def keep_report(connection: Connection, report: IndexReport, missing: str | None
 
 def readable(connection: Connection, ids: Collection[int], names: Collection[str]) -> frozenset[int]:
     """Which of these documents are live in one of these collections."""
-    values = {"ids": orjson.dumps(sorted(ids)).decode(), "names": orjson.dumps(sorted(names)).decode()}
-    return frozenset(connection.execute(_READABLE, values).scalars())
+    return frozenset(connection.execute(_READABLE, {"ids": json_list(ids), "names": json_list(names)}).scalars())
 
 
 def faults(connection: Connection) -> list[str]:

@@ -7,6 +7,9 @@ step by triggers; whoever searches joins `documents`. Text is stored once, in `c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import orjson
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -119,6 +122,11 @@ _FULLTEXT_STATEMENTS = (
     """CREATE TRIGGER IF NOT EXISTS chunk_words_removed AFTER DELETE ON chunks BEGIN
         INSERT INTO chunk_words (chunk_words, rowid, headings, text) VALUES ('delete', old.id, old.headings, old.text); END""",
 )
+
+
+def json_list(values: Iterable[int | str]) -> str:
+    """A list as one parameter, for `IN (SELECT value FROM json_each(…))`: the statement is the same for every length."""
+    return orjson.dumps(list(values)).decode()
 
 
 def create_fulltext(connection: Connection) -> None:
