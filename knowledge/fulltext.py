@@ -8,7 +8,9 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import text
+
+from knowledge.tables import json_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _WORD = re.compile(r"[^\W_]+")
+_MARKS = re.compile(r"[\u0300-\u036f]+")
 _TERMS = 12
 _SHARE = 0.2
 """Words are asked for, the rarest first, until the chunks they stand in add up to this share: the rest costs time, not hits."""
@@ -76,7 +79,8 @@ def covered(words: Words, passage: str) -> float:
 def words_of(connection: Connection, question: str) -> Words:
     """Choose the words to ask for: at most twelve, rarest first, until they stand in a fifth of the chunks."""
     chunks = connection.execute(_COUNT).scalar() or 0
-    frequencies = {word: connection.execute(_FREQUENCY, {"word": word}).scalar() or 0 for word in folded(question)}
+    known = {row.term: row.doc for row in connection.execute(_FREQUENCIES, {"words": json_list(folded(question))})}
+    frequencies = {word: known.get(word, 0) for word in folded(question)}
     weights = {word: math.log(1 + (chunks - count + 0.5) / (count + 0.5)) for word, count in frequencies.items()}
     asked: list[str] = []
     sum_ = 0
@@ -95,16 +99,16 @@ def search(connection: Connection, words: Words, collections: Collection[str], l
     """
     if not words.asked or not collections:
         return []
-    values = {"match": " OR ".join(f'"{word}"' for word in words.asked), "collections": list(collections), "limit": limit}
-    found = connection.execute(_SEARCH, {**values, "depth": 4 * limit}).all()
-    if len(found) < limit:
-        found = connection.execute(_SEARCH, {**values, "depth": -1}).all()
-    return [Found(id_, -score) for id_, score in found]
+    values = {"match": " OR ".join(f'"{word}"' for word in words.asked), "collections": json_list(collections)}
+    depth = 4 * limit
+    hits = connection.execute(_SEARCH, {**values, "depth": depth}).all()
+    if len(hits) == depth and sum(hit.readable for hit in hits) < limit:
+        hits = connection.execute(_SEARCH, {**values, "depth": -1}).all()
+    return [Found(hit.id, -hit.score) for hit in hits if hit.readable][:limit]
 
 
 def _words(passage: str) -> list[str]:
-    plain = "".join(mark for mark in unicodedata.normalize("NFD", passage.lower()) if not unicodedata.combining(mark))
-    return _WORD.findall(plain)
+    return _WORD.findall(_MARKS.sub("", unicodedata.normalize("NFD", passage.lower())))
 
 
 def _singular(word: str) -> str:
@@ -112,12 +116,13 @@ def _singular(word: str) -> str:
 
 
 _COUNT = text("SELECT count(*) FROM chunks")
-_FREQUENCY = text("SELECT doc FROM chunk_vocabulary WHERE term = :word")
+_FREQUENCIES = text("SELECT term, doc FROM chunk_vocabulary WHERE term IN (SELECT value FROM json_each(:words))")
 _SEARCH = text(
-    """SELECT hits.id, hits.score FROM (
+    """SELECT hits.id, hits.score, documents.id IS NOT NULL AS readable FROM (
         SELECT rowid AS id, bm25(chunk_words, 2.0, 1.0) AS score FROM chunk_words WHERE chunk_words MATCH :match
         ORDER BY score LIMIT :depth) AS hits
     JOIN chunks ON chunks.id = hits.id
-    JOIN documents ON documents.id = chunks.document_id AND documents.version = chunks.version
-    WHERE documents.collection IN :collections ORDER BY hits.score LIMIT :limit"""
-).bindparams(bindparam("collections", expanding=True))
+    LEFT JOIN documents ON documents.id = chunks.document_id AND documents.version = chunks.version
+        AND +documents.collection IN (SELECT value FROM json_each(:collections))
+    ORDER BY hits.score"""
+)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from knowledge.fulltext import Words
@@ -36,10 +38,12 @@ def fused(dense: NDArray[np.float32], words: NDArray[np.float32]) -> NDArray[np.
     return ((dense + LEXICAL_WEIGHT * words) / (1 + LEXICAL_WEIGHT)).astype(np.float32)
 
 
-def diversified(scores: NDArray[np.float32], alike: NDArray[np.float32], count: int, diversity: float) -> list[int]:
+def diversified(
+    scores: NDArray[np.float32], alike: Callable[[int], NDArray[np.float32]], count: int, diversity: float
+) -> list[int]:
     """Indices of the `count` best, each as different from those before as `diversity` (0 to 1) asks: maximal marginal relevance.
 
-    `alike` is the similarity of every two, shape (n, n), 0 to 1.
+    `alike(n)` is the similarity of candidate n to each, 0 to 1, shape as `scores`.
     """
     chosen: list[int] = []
     redundancy = np.zeros(len(scores), np.float32)
@@ -49,5 +53,5 @@ def diversified(scores: NDArray[np.float32], alike: NDArray[np.float32], count: 
         best = int(np.argmax(marginal))
         chosen.append(best)
         left[best] = False
-        redundancy = np.maximum(redundancy, alike[best])
+        redundancy = np.maximum(redundancy, alike(best))
     return chosen

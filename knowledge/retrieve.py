@@ -9,23 +9,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import numpy as np
-import orjson
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
-from sqlalchemy import Row, bindparam, text
+from sqlalchemy import Row, text
 
 from knowledge.errors import IndexUnavailableError, ModelError
-from knowledge.fulltext import Found, Words, covered, search, words_of
-from knowledge.fuse import diversified, fused, lexical
-from knowledge.language import language_of
+from knowledge.fulltext import Found, Words, search, words_of
+from knowledge.rank import Near, ranked
 from knowledge.scope import Scope
+from knowledge.tables import json_list
 from knowledge.types import Passage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
     from sqlalchemy import Connection
 
@@ -37,13 +36,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _NEAREST = 3
-_NEIGHBOURS = 0.6
-_WORDS_SUFFICE = 0.8
-"""A passage with this share of the question's words is related, whatever its vector says."""
-_SHARED, _USUAL_SHARE = 2.0, 0.5
-"""Within one language half of a question's words are usual; all of them raise its standing by one, none lowers it by one."""
-_BESIDE = 0.75
-"""Beside a passage above the threshold, another is given from this part of the threshold on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +58,6 @@ class Retrieved:
     nearest: tuple[Passage, ...]
     timings: dict[str, float] = field(default_factory=dict)
     vectors: bool = True
-
-
-@dataclass(slots=True)
-class _Near:
-    """What the vectors say of a chunk. `standing` is over the background, None without one; `threshold` is one too."""
-
-    cosine: float
-    standing: float | None
-    threshold: float
-    vector: NDArray[np.float32]
 
 
 class Retriever(BaseRetriever):
@@ -105,8 +87,8 @@ class Retriever(BaseRetriever):
         searched = time.perf_counter()
         ids = list(dict.fromkeys([*near, *(hit.chunk_id for hit in found)]))
         rows = await self._sql.read(partial(_live, ids=ids, collections=names)) if ids else []
-        ranked = _ranked(question, rows, near, words, {hit.chunk_id: hit.score for hit in found})
-        chosen = ranked.chosen(k or self._config.passages, self._config.diversity)
+        ranking = ranked(question, rows, near, words, {hit.chunk_id: hit.score for hit in found})
+        chosen = ranking.chosen(k or self._config.passages, self._config.diversity)
         timings = {"embed": embedded - started, "search": searched - embedded, "choose": time.perf_counter() - searched}
         passages, nearest = [p for p, related in chosen if related], [p for p, _ in chosen[:_NEAREST]]
         return Retrieved(tuple(passages), tuple(nearest), timings, vectors=bool(asked) and not self._troubled)
@@ -128,9 +110,9 @@ class Retriever(BaseRetriever):
             self._trouble(f"the embedding model cannot be asked ({type(error).__name__})")
             return []
 
-    async def _near(self, asked: Sequence[tuple[Leg, NDArray[np.float32]]], also: Sequence[int]) -> dict[int, _Near]:
+    async def _near(self, asked: Sequence[tuple[Leg, NDArray[np.float32]]], also: Sequence[int]) -> dict[int, Near]:
         """The nearest chunks, and what the vectors say of those that full text found."""
-        near: dict[int, _Near] = {}
+        near: dict[int, Near] = {}
         try:
             for leg, question in asked:
                 ids, cosines, vectors = await self._store.query(leg.spaces, question, self._config.candidates, also)
@@ -139,7 +121,7 @@ class Retriever(BaseRetriever):
                 for n, id_ in enumerate(ids):
                     standing = None if standings is None else float(standings[n])
                     level = background.threshold if background else 0.0
-                    near.setdefault(id_, _Near(float(cosines[n]), standing, level, vectors[n]))
+                    near.setdefault(id_, Near(float(cosines[n]), standing, level, vectors[n]))
         except IndexUnavailableError as error:
             self._trouble(str(error))
             return {}
@@ -169,94 +151,12 @@ def _by_words(connection: Connection, question: str, collections: list[str], lim
 
 def _live(connection: Connection, ids: list[int], collections: list[str]) -> Sequence[Row[Any]]:
     """What is live and in scope of `ids`: the one place that decides what may be shown."""
-    return connection.execute(_LIVE, {"ids": ids, "collections": collections}).all()
+    return connection.execute(_LIVE, {"ids": json_list(ids), "collections": json_list(collections)}).all()
 
 
 _LIVE = text(
     """SELECT chunks.id, document_id, ordinal, headings, text, page, collection, path, title, language
     FROM chunks JOIN documents ON documents.id = chunks.document_id AND documents.version = chunks.version
-    WHERE chunks.id IN :ids AND documents.collection IN :collections"""
-).bindparams(bindparam("ids", expanding=True), bindparam("collections", expanding=True))
-
-
-@dataclass(slots=True)
-class _Ranking:
-    """Live candidates with their scores, 0 to 1, in one order."""
-
-    language: str | None
-    rows: Sequence[Row[Any]]
-    near: list[_Near | None]
-    words: Words
-    scores: NDArray[np.float32]
-
-    def chosen(self, count: int, diversity: float) -> list[tuple[Passage, bool]]:
-        """The best, diversified, in order of their score, and whether each is related to the question.
-
-        One of them must stand above the threshold; then the others may stand a little below.
-        """
-        best = sorted(diversified(self.scores, self._alike(), count, diversity), key=lambda n: -self.scores[n])
-        shares = [covered(self.words, f"{self.rows[n].headings} {self.rows[n].text}") for n in best]
-        standings = [self._standing(n) for n in best]
-        answered = max(standings, default=0.0) + self._expected(best, shares) >= 1
-        related = [
-            share >= _WORDS_SUFFICE or (answered and standing >= _BESIDE)
-            for share, standing in zip(shares, standings, strict=True)
-        ]
-        return [(self._passage(n), one) for n, one in zip(best, related, strict=True)]
-
-    def _standing(self, n: int) -> float:
-        """Over the background, in thresholds. Without a background everything is related, without a vector nothing."""
-        near = self.near[n]
-        if near is None:
-            return 0.0
-        return 1.0 if near.standing is None else near.standing / near.threshold
-
-    def _expected(self, best: Sequence[int], shares: Sequence[float]) -> float:
-        """What the shared words add or take away: related texts in one language share half of them; across languages few do."""
-        same = [share for n, share in zip(best, shares, strict=True) if self.language and self.language == self.rows[n].language]
-        levels = [near.threshold for near in self.near if near is not None and near.threshold]
-        return _SHARED * (max(same) - _USUAL_SHARE) / levels[0] if same and levels else 0.0
-
-    def _alike(self) -> NDArray[np.float32]:
-        """How alike every two are, 0 to 1: their cosines on the scale of these candidates; neighbours in a document overlap."""
-        size = max((len(near.vector) for near in self.near if near is not None), default=1)
-        vectors = np.zeros((len(self.near), size), np.float32)
-        for n, near in enumerate(self.near):
-            if near is not None and len(near.vector) == size:
-                vectors[n] = near.vector
-        cosines = vectors @ vectors.T
-        usual = float(np.median(cosines)) if len(cosines) else 0.0
-        alike: NDArray[np.float32] = np.square(np.clip((cosines - usual) / max(1 - usual, 1e-6), 0, 1))
-        documents = np.array([row.document_id for row in self.rows])
-        ordinals = np.array([row.ordinal for row in self.rows])
-        neighbours = (documents[:, None] == documents) & (np.abs(ordinals[:, None] - ordinals) == 1)
-        closest: NDArray[np.float32] = np.maximum(alike, np.float32(_NEIGHBOURS) * neighbours)
-        return closest
-
-    def _passage(self, n: int) -> Passage:
-        row, near = self.rows[n], self.near[n]
-        return Passage(
-            chunk_id=row.id,
-            document_id=row.document_id,
-            collection=row.collection,
-            document=row.path,
-            title=row.title,
-            headings=tuple(orjson.loads(row.headings)[1:]),
-            page=row.page,
-            url=None,
-            text=row.text,
-            score=round(float(self.scores[n]), 4),
-            similarity=None if near is None else round(near.cosine, 4),
-        )
-
-
-def _ranked(question: str, rows: Sequence[Row[Any]], near: dict[int, _Near], words: Words, found: dict[int, float]) -> _Ranking:
-    of_rows = [near.get(row.id) for row in rows]
-    relative = [None if one is None or one.standing is None else one.standing / one.threshold for one in of_rows]
-    top = max(2.0, *(value or 0.0 for value in relative), 2.0)
-    dense = [
-        0.0 if one is None else one.cosine if value is None else value / top for one, value in zip(of_rows, relative, strict=True)
-    ]
-    by_words = lexical(np.array([found.get(row.id, 0.0) for row in rows], np.float32), words)
-    scores = fused(np.clip(np.array(dense, np.float32), 0, 1), by_words) if near else by_words
-    return _Ranking(language_of(question), rows, of_rows, words, scores)
+    WHERE chunks.id IN (SELECT value FROM json_each(:ids))
+    AND +documents.collection IN (SELECT value FROM json_each(:collections))"""  # +: not by the index on collections
+)

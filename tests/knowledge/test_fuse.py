@@ -31,15 +31,15 @@ def test_a_strong_vector_outweighs_a_weak_word_and_words_decide_between_equals()
 
 def test_diversity_passes_over_a_copy() -> None:
     scores, alike = array(1.0, 0.99, 0.8), np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]], np.float32)
-    assert diversified(scores, alike, 2, 0.0) == [0, 1]
-    assert diversified(scores, alike, 2, 0.3) == [0, 2]
-    assert diversified(scores, alike, 9, 0.3) == [0, 2, 1]
+    assert diversified(scores, alike.__getitem__, 2, 0.0) == [0, 1]
+    assert diversified(scores, alike.__getitem__, 2, 0.3) == [0, 2]
+    assert diversified(scores, alike.__getitem__, 9, 0.3) == [0, 2, 1]
 
 
 @given(st.lists(st.floats(0, 1, width=32), max_size=12), st.integers(0, 15), st.floats(0, 1))
 def test_the_best_is_first_and_nobody_is_chosen_twice(values: list[float], count: int, diversity: float) -> None:
     alike = np.eye(len(values), dtype=np.float32)
-    chosen = diversified(array(*values), alike, count, diversity)
+    chosen = diversified(array(*values), alike.__getitem__, count, diversity)
     assert len(chosen) == len(set(chosen)) == min(count, len(values))
     if chosen and diversity < 1:
         assert values[chosen[0]] == max(values)
