@@ -10,7 +10,6 @@ import pytest
 from aiohttp import web
 from openapi_spec_validator import validate
 
-from bot.answer import _MODEL_ERRORS
 from bot.errors import GrillonError
 from bot.http import body, connection
 from bot.http.body import json_response
@@ -18,6 +17,7 @@ from bot.http.errors import STATUS
 from bot.http.openapi import openapi
 from bot.http.server import HttpDoor
 from bot.people import Person
+from bot.replies import _MODEL_ERRORS
 from bot.settings import HttpConfig
 from tests.bot.http.door import Open, open_door
 
