@@ -9,6 +9,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LONG = 0.05
 """Seconds: what counts as a stall."""
@@ -17,13 +21,15 @@ _LONG = 0.05
 class StallWatch:
     """Watches the running loop from a thread. `longest_s` is the longest stall, `stalled_s` the sum of all over 50 ms.
 
-    `answered_at` is when the loop answered last, on the monotonic clock: what the service's watchdog asks for.
+    `answered_at` is when the loop answered last, on the monotonic clock: what the service's watchdog asks for. `listener` is told
+    of every wait, in the thread.
     """
 
     def __init__(self, every_s: float) -> None:
         self.longest_s = 0.0
         self.stalled_s = 0.0
         self.answered_at = time.monotonic()
+        self.listener: Callable[[float], None] | None = None
         self._every_s = every_s
         self._loop = asyncio.get_running_loop()
         self._stopped = threading.Event()
@@ -39,6 +45,10 @@ class StallWatch:
         self._stopped.set()
         self._answered.set()
         self._thread.join()
+
+    def forget(self) -> None:
+        """Count from now on: what was loaded at the start held the loop up once, and does not again."""
+        self.longest_s = self.stalled_s = 0.0
 
     def age_s(self) -> float:
         """Seconds since the loop answered last."""
@@ -66,3 +76,5 @@ class StallWatch:
         self.longest_s = max(self.longest_s, late_s)
         if late_s >= _LONG:
             self.stalled_s += late_s
+        if self.listener is not None:
+            self.listener(late_s)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["CONTENT_TYPE", "Telemetry"]
 
 _STEP_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
+_STALL_S = tuple(round(0.001 * 1.25**n, 6) for n in range(34))
 _RUN_S = (0.1, 1, 10, 60, 300, 1800, 7200)
 _KIB = 1024
 _PROC = Path("/proc")
@@ -56,6 +57,8 @@ class _Status(Protocol):
 class _Stall(Protocol):
     """How long the event loop was held up, in seconds."""
 
+    listener: Callable[[float], None] | None
+
     @property
     def longest_s(self) -> float: ...
     @property
@@ -87,6 +90,9 @@ class Telemetry:
         )
         self._longest = Gauge("grillon_loop_longest_stall_seconds", "Longest stall of the event loop", registry=registry)
         self._stalled = Gauge("grillon_loop_stalled_seconds", "All stalls of the event loop over 50 ms", registry=registry)
+        self._waits = Histogram(
+            "grillon_loop_wait_seconds", "How late the event loop answers its watch", buckets=_STALL_S, registry=registry
+        )
         ProcessCollector(registry=registry)
         registry.register(_Memory())
 
@@ -99,6 +105,7 @@ class Telemetry:
         """Show how long the event loop was held up."""
         self._longest.set_function(lambda: stall.longest_s)
         self._stalled.set_function(lambda: stall.stalled_s)
+        stall.listener = self._waits.observe
 
     def requested(self, route: str, status: int) -> None:
         """An HTTP request ended."""

@@ -32,3 +32,18 @@ async def test_stopping_ends_the_thread_at_once() -> None:
     started = time.monotonic()
     await asyncio.to_thread(watch.stop)
     assert time.monotonic() - started < 5
+
+
+async def test_what_was_late_before_is_forgotten_and_a_listener_hears_of_the_rest() -> None:
+    watch = StallWatch(0.005)
+    heard: list[float] = []
+    watch.listener = heard.append
+    watch.start()
+    await asyncio.sleep(0.02)
+    time.sleep(0.2)
+    await asyncio.sleep(0.05)
+    watch.forget()
+    assert watch.longest_s < 0.15
+    assert watch.stalled_s == 0
+    watch.stop()
+    assert max(heard) >= 0.15
