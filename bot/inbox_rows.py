@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+import orjson
+from sqlalchemy import bindparam, func, insert, select, text, update
 
 from bot.errors import RejectedError
 from bot.people import Person
 from bot.stored import dump, load_message, load_reply
-from bot.tables import conversations, handled, inbox, outbox, people, turn_documents, turns
+from bot.tables import conversations, handled, inbox, outbox, people, turns
 from knowledge.failpoints import failpoint
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ REFUSE_ALL = (
 )
 PARTS = select(outbox.c.ordinal, outbox.c.payload).where(outbox.c.inbox_id == bindparam("of"), outbox.c.state == "waiting")
 NEW_TURN = insert(turns)
-NEW_TURN_DOCUMENT = insert(turn_documents)
+NEW_TURN_DOCUMENTS = text("INSERT INTO turn_documents (turn_id, document_id) SELECT :turn, value FROM json_each(:documents)")
 REPLY = select(inbox.c.reply).where(inbox.c.id == bindparam("inbox_id"))
 UNSENT = (
     select(inbox, conversations.c.space, people.c.name, people.c.owner)
@@ -120,8 +121,7 @@ def remember(connection: Connection, turn: NewTurn, inbox_id: int, conversation_
     values = {"conversation_id": conversation_id, "inbox_id": inbox_id, "question": turn.question, "answer": turn.answer}
     made = connection.execute(NEW_TURN, {**values, "created_at": time.time()})
     if turn.documents:
-        turn_id = made.lastrowid
-        connection.execute(NEW_TURN_DOCUMENT, [{"turn_id": turn_id, "document_id": document} for document in turn.documents])
+        connection.execute(NEW_TURN_DOCUMENTS, {"turn": made.lastrowid, "documents": orjson.dumps(list(turn.documents)).decode()})
     failpoint("memory.write")
 
 

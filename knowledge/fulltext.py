@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -102,9 +103,9 @@ def search(connection: Connection, words: Words, collections: Collection[str], l
     values = {"match": " OR ".join(f'"{word}"' for word in words.asked), "collections": json_list(collections)}
     depth = 4 * limit
     hits = connection.execute(_SEARCH, {**values, "depth": depth}).all()
-    if len(hits) == depth and sum(hit.readable for hit in hits) < limit:
+    if len(hits) == depth and sum(readable for _, _, readable in hits) < limit:
         hits = connection.execute(_SEARCH, {**values, "depth": -1}).all()
-    return [Found(hit.id, -hit.score) for hit in hits if hit.readable][:limit]
+    return [Found(id_, -score) for id_, score, _ in islice((hit for hit in hits if hit[2]), limit)]
 
 
 def _words(passage: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_counted = lru_cache(maxsize=512)(bound)
+"""The fixed words and the turns come back with every question."""
 _NANO = 1e-9
 _LINES_BEYOND = 16
 _FLOATS_A_CALL = 65_536
@@ -78,7 +81,7 @@ class OllamaChat(StreamedChat):
 
     def count(self, text: str) -> int:
         """Upper bound of the tokens of `text`: Ollama has no route that counts."""
-        return bound(text)
+        return _counted(text)
 
     async def check(self) -> Health:
         """Ask the server for version, model, capabilities and memory. Never raises a `ModelError`."""
