@@ -20,6 +20,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from knowledge.citations import CitationStream
 from knowledge.condense import condense
 from knowledge.errors import PromptTooLongError
+from knowledge.failpoints import failpoint
 from knowledge.library import Library, Retrieved
 from knowledge.models import ChatModel, Piece
 from knowledge.prompt import compose
@@ -59,6 +60,7 @@ class CitingQueryEngine(BaseQueryEngine):
         asked = question.turns[-1].question if question.continued else question.query_str
         earlier = question.turns[:-1] if question.continued else question.turns
         found = await self._library.retrieve(condense(asked, earlier), question.scope)
+        failpoint("retrieve.done")
         timings = {**found.timings, "retrieve": time.perf_counter() - started}
         if not found.passages:
             yield Answer("", refused=True, nearest=found.nearest, model=self._model.name, timings=timings)
@@ -102,7 +104,9 @@ class CitingQueryEngine(BaseQueryEngine):
             try:
                 async with aclosing(self._model.stream(prompt)) as pieces:
                     async for piece in pieces:
-                        begun = True
+                        if not begun:
+                            begun = True
+                            failpoint("generate.first_token")
                         yield passages, piece
             except PromptTooLongError:
                 if begun or (len(passages) == 1 and not turns):

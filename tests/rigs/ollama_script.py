@@ -44,11 +44,11 @@ class Fault:
 class Script:
     """The behaviour of the stand-in. Instant unless told otherwise.
 
-    `answer`: None quotes the first passage of the prompt; a text is the answer, in which `{quote}`, `{question}` and `{n}` (the
-    number of the quoted passage) are replaced. `tokens`: that many words instead. `done_reason`: `length` says that it was cut.
-    `thinking`: words thought before the answer. `fit`: models that fit into memory together. `vram_share`: the part of a model on
-    the GPU. `digests`, `remote` (host) and `capabilities` are by full model name. `cuts_silently` makes it a server that knows no
-    `truncate: false`. `record`: prompts remembered; `prefix`: compare them.
+    `answer`: None quotes the first passage of the prompt; a text is the answer, in which `{quote}`, `{question}`, `{n}` (the
+    number of the quoted passage) and `{nonce}` (another one in each answer) are replaced. `tokens`: that many words instead.
+    `done_reason`: `length` says that it was cut. `thinking`: words thought before the answer. `fit`: models that fit into memory
+    together. `vram_share`: the part of a model on the GPU. `digests`, `remote` (host) and `capabilities` are by full model name.
+    `cuts_silently` makes it a server that knows no `truncate: false`. `record`: prompts remembered; `prefix`: compare them.
     """
 
     first_token_s: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import zlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,8 @@ def composed(messages: Sequence[dict[str, Any]], answer: str | None, tokens: int
     if answer is None:
         return pieces(f"{quote} [{n}]" if found else _NO_PASSAGE)
     question = newest.rpartition("</passages>")[2].strip() if found else newest
-    return pieces(answer.replace("{quote}", quote).replace("{question}", question).replace("{n}", n))
+    answer = answer.replace("{quote}", quote).replace("{question}", question).replace("{n}", n)
+    return pieces(answer.replace("{nonce}", secrets.token_hex(4)))
 
 
 def vectors(texts: Sequence[str], dimension: int) -> NDArray[np.float32]:
