@@ -15,6 +15,7 @@ from bot.answer import HouseAnswerer
 from bot.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
+from bot.errors import DatabaseError
 from bot.forget import Forget
 from bot.inbox import Inbox
 from bot.memory import Memory
@@ -39,7 +40,7 @@ _ANSWERS = frozenset({"ready", "loading"})
 _LOOK_S, _LOOK_SOON_S = 30.0, 5.0
 """Seconds between two looks at the model server; sooner while something waits for it."""
 _MOST_S = 3600.0
-"""Between two tries to embed what the model fails at though it answers."""
+"""Between two tries to index what fails again and again."""
 
 
 class House:
@@ -60,7 +61,7 @@ class House:
         self._loading: asyncio.Task[Loaded] | None = None
         self._health: Health | None = None
         self._said: str | None = None
-        self._not_embedded: set[str] = set()
+        self._unfinished: set[str] = set()
         self._try_at, self._try_s = 0.0, _LOOK_SOON_S
         answerer = HouseAnswerer(
             settings, self.people, self.memory, self.forget, self.loaded, lambda: self.library is not None, self.telemetry
@@ -144,11 +145,15 @@ class House:
     ) -> IndexReport:
         """Bring a collection up to date with its folder; pauses while anyone waits for an answer."""
         library = (await self.loaded()).library
-        report = await library.reindex(name, prune=prune, changed=changed, pause=self.dispatcher.idle, progress=progress)
+        try:
+            report = await library.reindex(name, prune=prune, changed=changed, pause=self.dispatcher.idle, progress=progress)
+        except (KnowledgeError, DatabaseError):
+            self._unfinished.add(name)
+            raise
         if report.not_embedded:
-            self._not_embedded.add(name)
+            self._unfinished.add(name)
         elif changed is None:
-            self._not_embedded.discard(name)
+            self._unfinished.discard(name)
         self.telemetry.indexed(report)
         self.telemetry.sized(await library.status())
         return report
@@ -156,7 +161,7 @@ class House:
     async def look_at_model(self) -> None:
         """Ask the model server how it is, now and then; said once when it goes away and once when it is back.
 
-        Documents that wait for the embedding model are indexed once it answers.
+        Documents that wait for the embedding model, or for room on the disk, are indexed once it answers.
         """
         while True:
             loaded = await self.loaded()
@@ -165,7 +170,7 @@ class House:
                 level = logging.INFO if self._health.state == "ready" else logging.WARNING
                 _log.log(level, "model state=%s model=%s detail=%s", self._health.state, self._health.model, self._health.detail)
                 self._said = self._health.state
-            await self._embed_left(loaded)
+            await self._index_left(loaded)
             await self._pause()
 
     async def reindex_all(self) -> None:
@@ -188,25 +193,25 @@ class House:
         """Until the next look at the model server."""
         for _ in range(round(_LOOK_S / _LOOK_SOON_S)):
             await asyncio.sleep(_LOOK_SOON_S)
-            if self._not_embedded or self._health is None or self._health.state not in _ANSWERS:
+            if self._unfinished or self._health is None or self._health.state not in _ANSWERS:
                 return
 
-    async def _embed_left(self, loaded: Loaded) -> None:
-        """Index again what the embedding model failed at, once it answers; less and less often while it fails again."""
-        if not self._not_embedded or time.monotonic() < self._try_at:
+    async def _index_left(self, loaded: Loaded) -> None:
+        """Index again what could not be, once the embedding model answers; less and less often while it fails again."""
+        if not self._unfinished or time.monotonic() < self._try_at:
             return
         if (await loaded.embedder.check()).state not in _ANSWERS:
             self._try_s = _LOOK_SOON_S
             return
-        await self._reindex_each(sorted(self._not_embedded))
-        self._try_s = min(self._try_s * 2, _MOST_S) if self._not_embedded else _LOOK_SOON_S
+        await self._reindex_each(sorted(self._unfinished))
+        self._try_s = min(self._try_s * 2, _MOST_S) if self._unfinished else _LOOK_SOON_S
         self._try_at = time.monotonic() + self._try_s
 
     async def _reindex_each(self, names: Sequence[str]) -> None:
         for name in names:
             try:
                 await self.reindex(name)
-            except KnowledgeError as error:
+            except (KnowledgeError, DatabaseError) as error:
                 _log.warning("index collection=%s error=%s", name, type(error).__name__)
 
     async def _unload(self) -> None:

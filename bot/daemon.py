@@ -13,10 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from bot.app import House
-from bot.errors import told
+from bot.errors import DatabaseError, told
 from bot.http.server import HttpDoor
 from bot.local_socket import LocalSocket
-from bot.places import socket_path
+from bot.places import refuse_foreign, socket_path
 from bot.stall import StallWatch
 from bot.state import State, state_folder
 from bot.systemd import Notifier
@@ -38,7 +38,10 @@ def run(loaded: LoadedSettings) -> int:
     _set_up_logging(settings.daemon.log_level)
     for warning in loaded.warnings:
         _log.warning("settings: %s", warning)
-    with State.claim(state_folder(settings.state), create=True) as state:
+    folder = state_folder(settings.state)
+    if folder.exists():
+        refuse_foreign(folder)
+    with State.claim(folder, create=True) as state:
         asyncio.run(Daemon(loaded, state, Notifier()).serve())
     return 0
 
@@ -67,7 +70,7 @@ class Daemon:
             self._notifier.ready("ready to receive; the library is loading")
             _log.info("ready pid=%d", os.getpid())
             tasks.start("watchdog", self._notifier.watch(lambda: _alive(stall)))
-            tasks.start("after loading", self._after_loading(house, tasks))
+            tasks.start("after loading", self._after_loading(house, tasks, stall))
             await self._leaving.wait()
             self._notifier.stopping("finishing what is being written")
             _log.info("leaving grace_s=%.0f", self._settings.daemon.grace_s)
@@ -86,13 +89,16 @@ class Daemon:
         _log.info("http address=%s", await door.start())
         return door
 
-    async def _after_loading(self, house: House, tasks: _Background) -> None:
+    async def _after_loading(self, house: House, tasks: _Background, stall: StallWatch) -> None:
         """What needs the library: index once, watch the folders, keep the hours, look at the model."""
+        from bot.nights import schedule_of
         from bot.watch import watch
 
         await house.loaded()
+        stall.forget()
         self._notifier.status("ready")
-        house.start_schedule()
+        house.schedule = schedule_of(house)
+        house.schedule.start()
         for config in house.settings.collections:
             if config.watch:
                 tasks.start(f"watch {config.name}", watch(config.folder, partial(_changed, house, config.name)))
@@ -145,7 +151,7 @@ async def _changed(house: House, name: str, paths: set[Path]) -> None:
     folder = next(config.folder for config in house.settings.collections if config.name == name)
     try:
         await house.reindex(name, changed=None if folder in paths else paths)
-    except KnowledgeError as error:
+    except (KnowledgeError, DatabaseError) as error:  # the house tries again
         _log.warning("index collection=%s error=%s", name, type(error).__name__)
 
 
