@@ -1,9 +1,9 @@
 """When is a passage related to a question? Calibrated for each embedder from pairs of texts that are not.
 
-Cosines mean something else with every model, and shift with the language of the question: e5 gives unrelated texts 0.74, and
-0.72 when the question is Spanish and the passage English. So a similarity is read against the question's own background: how
-similar it is to texts drawn from the index at random. In standard deviations above that it is the *standing* of a passage, and
-the threshold is the standing that the nearest of all unrelated texts in the index is expected to reach.
+Cosines mean something else with every model, and shift with the languages: e5 gives unrelated texts 0.74, and 0.72 when the
+question is Spanish and the passage English. So a similarity is read against the question's own background: how similar it is to
+texts in the passage's language, drawn from the index at random. In standard deviations above that it is the *standing* of a
+passage, and the threshold is the standing that the nearest of all unrelated texts in the index is expected to reach.
 """
 
 from __future__ import annotations
@@ -15,15 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
-
-SAMPLE = 384
-"""Texts of the background."""
-ENOUGH = 128
-DOCUMENTS = 16
-"""With fewer texts, or documents that they are from, the index is no background of its own: neutral sentences are added."""
 
 _LOWEST = 1e-6
 _TYPICAL = 0.95
@@ -31,17 +25,40 @@ _FEWEST, _MOST = 200, 4000
 
 
 @dataclass(frozen=True, slots=True)
-class Background:
-    """What questions are compared with. `vectors` has shape (n, dimension), `threshold` is a standing."""
+class Measure:
+    """What is usual for one question: mean and deviation of its similarities to unrelated texts, and the threshold."""
+
+    mean: float
+    deviation: float
+    threshold: float
+
+    def standing(self, cosine: float) -> float:
+        """In thresholds: 1 is related."""
+        return (cosine - self.mean) / self.deviation / self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """Texts that questions are compared with: `vectors` has shape (n, dimension), `threshold` is a standing."""
 
     vectors: NDArray[np.float32]
     threshold: float
 
-    def standing(self, question: NDArray[np.float32], cosines: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Standard deviations above the background of this question, shape as `cosines`."""
+    def measure(self, question: NDArray[np.float32]) -> Measure:
+        """What is usual for this question."""
         usual = self.vectors @ question
-        standing: NDArray[np.float32] = (cosines - usual.mean()) / max(float(usual.std()), _LOWEST)
-        return standing
+        return Measure(float(usual.mean()), max(float(usual.std()), _LOWEST), self.threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """A yardstick for each language of the passages; that of None serves all others."""
+
+    yardsticks: Mapping[str | None, Yardstick]
+
+    def measures(self, question: NDArray[np.float32]) -> dict[str | None, Measure]:
+        """What is usual for this question, by language of the passage."""
+        return {language: yardstick.measure(question) for language, yardstick in self.yardsticks.items()}
 
 
 def spread(vectors: NDArray[np.float32], owners: Sequence[int]) -> float:

