@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import sqlite3
 import statistics
 import time
-from itertools import pairwise
+from contextlib import closing
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from tests.bench.bare import BareLoop
+from tests.bench.apart import apart
 from tests.bench.household import Household
 from tests.bench.stream import Answered, ask, chat_body, embed, post
 from tests.bench.table import Row, percentile
@@ -120,7 +122,7 @@ async def conversations(house: Household, session: aiohttp.ClientSession, turns:
 
 
 def _prefixes(prompts: list[dict[str, Any]], asked: dict[str, int], people: int) -> tuple[int, int]:
-    """How many prompts begin, before their newest turns, as their conversation's last one; and how many lost old turns at once."""
+    """How many prompts begin, before their newest turn, as their conversation's last one; how many lost old turns at once."""
     same = cut = 0
     for person in range(people):
         everyones = [prompt["messages"] for prompt in prompts]
@@ -137,20 +139,19 @@ def _prefixes(prompts: list[dict[str, Any]], asked: dict[str, int], people: int)
 async def crowd(house: Household, session: aiohttp.ClientSession, seconds: float = 6, rounds: int = 3) -> list[Row]:
     """Fifty clients and an instant model: us, the bare loop and plain LlamaIndex in turn, on the same stand-in."""
     await house.rig.set(tokens_s=0, first_token_s=0, tokens=100)
+    await house.rig.reset(record=100)
     await _rate(house, session, 2)  # every statement and every connection made once
-    await house.rig.reset()
-    sample = await ask(session, house.daemon.url, next(house.questions(seed=11)), "sample")
-    prompts = [chat_body(prompt) for prompt in await house.rig.prompts()]
-    passages = [source["excerpt"] for source in (*sample.reply["citations"], *sample.reply["consulted"])]
-    loop = BareLoop(house.rig.address, prompts, house.folder / f"bare-{time.time_ns()}.db")
+    prompts = [chat_body(prompt).decode() for prompt in await house.rig.prompts()]
+    bare_job = {"address": house.rig.address, "prompts": prompts, "path": str(house.folder / f"bare-{time.time_ns()}.db")}
+    plain_job = await _plain_engine(house)
     figures: list[tuple[float, float, float, float, float]] = []
     for _ in range(rounds):
-        bare, bare_waits = await loop.rate(CLIENTS, seconds / 2)
+        bare = await apart("tests.bench.bare", **bare_job, clients=CLIENTS, seconds=seconds / 2)
         before = Waits.of(await house.metrics(session))
         ours = await _rate(house, session, seconds)
-        waits = Waits.of(await house.metrics(session)).since(before)
-        plain = await _plain_rate(house.rig.address, passages, seconds)
-        figures.append((ours, bare, plain, waits.weighted(0.99), bare_waits.weighted(0.99)))
+        late_s = Waits.of(await house.metrics(session)).since(before).weighted(0.99)
+        plain = await apart("tests.bench.plain", **plain_job, clients=CLIENTS, seconds=seconds)
+        figures.append((ours, bare["rate"], plain["rate"], late_s, bare["late_s"]))
         _show(figures[-1])
     ours, bare, plain, late, bare_late = (statistics.median(column) for column in zip(*figures, strict=True))
     to_plain = statistics.median(one[0] / one[2] for one in figures)
@@ -161,7 +162,7 @@ async def crowd(house: Household, session: aiohttp.ClientSession, seconds: float
             f"messages/s, whole HTTP path, {CLIENTS} at once, against plain LlamaIndex",
             f"{to_plain:.1f} x ({ours:.0f}/s)",
             ">= 2 x",
-            f"query engine {plain:.0f}/s",
+            f"its engine over the same chunks {plain:.0f}/s",
             to_plain >= 2,
         ),
         Row("the same against the bare loop", f"{100 * to_bare:.0f} %", ">= 10 %", f"bare loop {bare:.0f}/s", to_bare >= 0.1),
@@ -198,10 +199,14 @@ async def _rate(house: Household, session: aiohttp.ClientSession, seconds: float
     return handled / (time.perf_counter() - started)
 
 
-async def _plain_rate(address: str, passages: list[str], seconds: float) -> float:
-    from tests.bench.plain import engine_rate
-
-    return await engine_rate(address, passages, CLIENTS, seconds)
+async def _plain_engine(house: Household) -> dict[str, Any]:
+    """What plain LlamaIndex is told: our chunks in a Chroma collection of its own, and questions of the same kind."""
+    folder = str(house.folder / f"plain-{time.time_ns()}")
+    with closing(sqlite3.connect(house.daemon.state / "grillon.db")) as database:
+        texts = [text for (text,) in database.execute("SELECT text FROM chunks")]
+    await apart("tests.bench.plain", kind="hold", address=house.rig.address, folder=folder, texts=texts)
+    questions = list(islice(house.questions(seed=17), 1000))
+    return {"kind": "answer", "address": house.rig.address, "folder": folder, "questions": questions}
 
 
 async def reindexing(house: Household, session: aiohttp.ClientSession) -> list[Row]:

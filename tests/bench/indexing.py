@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shutil
 import time
 from typing import TYPE_CHECKING
 
+from tests.bench.apart import apart
 from tests.bench.household import Household
 from tests.bench.table import Row
 
@@ -81,13 +81,13 @@ def _rows(again: tuple[float, int, int], first_s: float, files: int) -> list[Row
 
 
 async def _plain(house: Household, chunks: int) -> tuple[float, int]:
-    from tests.bench.plain import index_seconds
-
     folder = house.folder / f"plain-{time.time_ns()}"
+    job = {"kind": "index", "address": house.rig.address, "corpus": str(house.corpus), "folder": str(folder), "chunks": chunks}
     try:
-        return await asyncio.to_thread(index_seconds, house.rig.address, house.corpus, folder, chunks)
+        said = await apart("tests.bench.plain", **job)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    return said["seconds"], said["chunks"]
 
 
 def _size(folder: Path) -> int:

@@ -9,28 +9,29 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import aiohttp
-
-from tests.bench.corpus import write_corpus
+from tests.bench.household import Household
+from tests.bench.stream import ask
 from tests.bench.table import Row
-from tests.rigs.daemon import Daemon
-from tests.rigs.ollama import Ollama
+
+if TYPE_CHECKING:
+    from tests.rigs.daemon import Daemon
 
 EVERYTHING = (
     "aiohttp.web, alembic.command, apscheduler.schedulers.asyncio, chromadb, llama_index.core, llama_index.embeddings.ollama, "
     "llama_index.llms.ollama, llama_index.vector_stores.chroma, ollama, prometheus_client, pydantic_settings, pypdf, rich, "
     "selectolax.parser, sqlalchemy, watchfiles"
 )
+_HELP_S, _READY, _READY_MB, _ANSWERED_MB = 0.3, 0.45, 140, 320
+_SETTLES_S = 3.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def family(pid: int) -> list[int]:
     """A process and all its descendants."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
     found = [pid]
     for task in Path(f"/proc/{pid}/task").iterdir():
         children = task / "children"
@@ -89,33 +90,39 @@ async def ready(daemon: Daemon) -> tuple[float, float]:
     return figures
 
 
-async def measure(chunks: int = 10_000) -> list[Row]:
-    """Start, memory before and after an answer over `chunks` chunks."""
+async def measure(folder: Path) -> list[Row]:
+    """Start, memory before and after an answer over 10,000 chunks."""
     importing = await asyncio.to_thread(import_everything_cpu)
     helping = await asyncio.to_thread(help_seconds)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_corpus(folder / "corpus", chunks)
-        async with Ollama() as rig, Daemon(folder / "d", rig.address, {"corpus": folder / "corpus"}) as daemon:
-            await daemon.start(indexed=True)
-            await daemon.stop()
-            cpu, before = await ready(daemon)
-            await daemon.until_alive()
-            async with aiohttp.ClientSession() as session:
-                status, body = await daemon.ask(session, "Which words stand in the first document of the corpus?")
-            assert status == 200, body
-            assert daemon.process is not None
-            await asyncio.sleep(2)
-            after = pss_mb(daemon.process.pid)
+    async with Household(folder) as house:
+        async with house.running():
+            pass
+        cpu, before = await ready(house.daemon)
+        assert house.daemon.process is not None
+        pid = house.daemon.process.pid
+        async with house.session() as session:
+            await house.daemon.until_indexed()
+            await asyncio.sleep(_SETTLES_S)
+            loaded = pss_mb(pid)
+            await ask(session, house.daemon.url, next(house.questions()), "size")
+            await asyncio.sleep(_SETTLES_S)
+            after = pss_mb(pid)
+        await house.daemon.stop()
     return [
-        Row("`grillon --help`", f"{helping:.2f} s", "<= 0.3 s", "", helping <= 0.3),
+        Row("`grillon --help`", f"{helping:.2f} s", f"<= {_HELP_S} s", "", helping <= _HELP_S),
         Row(
             "ready to receive, CPU",
             f"{cpu / importing:.2f} x ({cpu:.2f} s)",
-            "<= 0.45 x",
-            f"imports {importing:.2f} s",
-            cpu <= 0.45 * importing,
+            f"<= {_READY} x",
+            f"imports of everything {importing:.2f} s",
+            cpu <= _READY * importing,
         ),
-        Row("memory of all processes, ready", f"{before:.0f} MB", "<= 140 MB", "", before <= 140),
-        Row(f"memory, after an answer over {chunks:,} chunks", f"{after:.0f} MB", "<= 320 MB", "", after <= 320),
+        Row(
+            "memory of all processes, ready, before the first question",
+            f"{before:.0f} MB",
+            f"<= {_READY_MB} MB",
+            f"{loaded:.0f} MB once the library is loaded too",
+            before <= _READY_MB,
+        ),
+        Row("the same, after an answer over 10k chunks", f"{after:.0f} MB", f"<= {_ANSWERED_MB} MB", "", after <= _ANSWERED_MB),
     ]
