@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _SATURATION = 2.2
 """BM25 with k1 1.2 gives a word at most k1 + 1 times its weight."""
 LEXICAL_WEIGHT = 0.5
+_COPY = 0.95
 
 
 def lexical(scores: NDArray[np.float32], words: Words) -> NDArray[np.float32]:
@@ -43,14 +44,15 @@ def diversified(
 ) -> list[int]:
     """Indices of the `count` best, each as different from those before as `diversity` (0 to 1) asks: maximal marginal relevance.
 
-    `alike(n)` is the similarity of candidate n to each, 0 to 1, shape as `scores`.
+    `alike(n)` is the similarity of candidate n to each, 0 to 1, shape as `scores`. A copy of one that was chosen comes after all
+    that are none.
     """
     chosen: list[int] = []
     redundancy = np.zeros(len(scores), np.float32)
     left = np.ones(len(scores), bool)
     while len(chosen) < min(count, len(scores)):
-        marginal = np.where(left, (1 - diversity) * scores - diversity * redundancy, -np.inf)
-        best = int(np.argmax(marginal))
+        marginal = (1 - diversity) * scores - diversity * redundancy - (redundancy >= _COPY)
+        best = int(np.argmax(np.where(left, marginal, -np.inf)))
         chosen.append(best)
         left[best] = False
         redundancy = np.maximum(redundancy, alike(best))

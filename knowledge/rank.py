@@ -88,7 +88,7 @@ class Ranking:
 
         def alike(n: int) -> NDArray[np.float32]:
             cosines = vectors @ vectors[n]  # row by row: the whole product would wake the threads of the algebra library
-            usual = float(np.median(cosines))
+            usual = float(cosines.min())
             neighbours = (documents == documents[n]) & (np.abs(ordinals - ordinals[n]) == 1)
             scaled = np.square(np.clip((cosines - usual) / max(1 - usual, _LOWEST), 0, 1))
             closest: NDArray[np.float32] = np.maximum(scaled, np.float32(_NEIGHBOURS) * neighbours)

@@ -31,9 +31,10 @@ def test_a_strong_vector_outweighs_a_weak_word_and_words_decide_between_equals()
 
 def test_diversity_passes_over_a_copy() -> None:
     scores, alike = array(1.0, 0.99, 0.8), np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]], np.float32)
-    assert diversified(scores, alike.__getitem__, 2, 0.0) == [0, 1]
+    assert diversified(scores, (0.9 * alike).__getitem__, 2, 0.0) == [0, 1]
     assert diversified(scores, alike.__getitem__, 2, 0.3) == [0, 2]
     assert diversified(scores, alike.__getitem__, 9, 0.3) == [0, 2, 1]
+    assert diversified(array(1.0, 1.0, 0.1), alike.__getitem__, 2, 0.0) == [0, 2], "a copy adds nothing at all"
 
 
 @given(st.lists(st.floats(0, 1, width=32), max_size=12), st.integers(0, 15), st.floats(0, 1))

@@ -1,0 +1,73 @@
+"""What a question gets: LlamaIndex nodes, no more than asked for, no copies in a row, and a refusal when nothing is related."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.schema import QueryBundle
+
+from knowledge.engine import Question
+from knowledge.scope import Scope
+from tests.rigs.shelf import Shelf, asked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOPICS = {
+    "boiler.md": "La pression de la chaudière se lit sur le manomètre.\n\nLa chaudière se règle avec la molette rouge.",
+    "bins.md": "Les poubelles jaunes passent le mardi matin.",
+    "wifi.md": "Le mot de passe du réseau est collé sous la box.",
+    "pool.md": "Le chlore de la piscine se vérifie chaque dimanche.",
+}
+
+
+async def test_a_question_gets_what_is_related_and_nothing_else(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    for name, text in TOPICS.items():
+        shelf.write(name, text)
+    async with shelf.opened() as library:
+        await library.reindex("home")
+        everyone = library.scope(frozenset({"everyone"}))
+
+        answer = await library.retrieve("Où se lit la pression de la chaudière ?", everyone)
+        first = answer.passages[0]
+        assert (first.document, first.collection, first.title) == ("boiler.md", "home", "boiler")
+        assert 0 < first.score <= 1
+        assert first.similarity is not None
+        assert answer.timings.keys() == {"embed", "search", "choose"}
+        assert answer.vectors
+
+        refused = await library.retrieve("Quelle est la capitale du Pérou ?", everyone)
+        assert refused.passages == ()
+        assert len(refused.nearest) == 3
+
+        assert len((await library.retrieve("chaudière piscine poubelles réseau", everyone, k=2)).passages) <= 2
+        for question in ("", "?", "le la les", "\0", "x" * 5000):
+            await library.retrieve(question, everyone)
+        nobody = await library.retrieve("chaudière", Scope(frozenset()))
+        assert (nobody.passages, nobody.nearest) == ((), ())
+
+        retriever = library.retriever
+        assert isinstance(retriever, BaseRetriever)
+        nodes = await retriever.aretrieve(Question("pression de la chaudière", scope=everyone))
+        assert nodes[0].node_id == str(first.chunk_id)
+        assert nodes[0].node.metadata["document"] == "boiler.md"
+        with pytest.raises(TypeError, match="scope"):
+            await retriever.aretrieve(QueryBundle("chaudière"))
+
+        many = await asyncio.gather(*(asked(library, text.split()[1]) for text in TOPICS.values() for _ in range(5)))
+        assert all(answer.vectors for answer in many)
+
+
+async def test_copies_and_neighbours_do_not_fill_the_passages(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    for number in range(6):
+        shelf.write(f"{number}/copy.md", "La pression de la chaudière se lit sur le manomètre rouge.")
+    shelf.write("other.md", "Une pression trop basse arrête la chaudière : ouvrir le robinet de remplissage.")
+    async with shelf.opened() as library:
+        await library.reindex("home")
+        answer = await asked(library, "pression de la chaudière", k=4)
+        assert "other.md" in {passage.document for passage in answer.passages}
