@@ -110,7 +110,8 @@ class Run:
         while not ended:
             documents, ended = await _gathered(read)
             if documents:
-                staged = [await self._stage(one) for one in documents]
+                # All at once: writes that wait together share a transaction, and one wait for the disk.
+                staged = await asyncio.gather(*map(self._stage, documents))
                 failpoint("index.staged")
                 for batch in await self._embedded(staged):
                     await ready.put(batch)
@@ -118,8 +119,8 @@ class Run:
 
     async def _stage(self, read: Read) -> Staged:
         work = self._work
-        staged = await work.sql.write(partial(versions.stage, collection=work.collection, recipe=work.recipe, read=read))
-        for start in range(0, len(read.chunks), SLICE):
+        staged = await work.sql.write(partial(versions.begin, collection=work.collection, recipe=work.recipe, read=read))
+        for start in range(SLICE, len(read.chunks), SLICE):
             await work.sql.write(partial(versions.add, staged=staged, start=start))
         return staged
 

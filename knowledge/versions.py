@@ -103,6 +103,13 @@ def stage(connection: Connection, collection: str, recipe: str, read: Read) -> S
     return Staged(read, id_, version, [], embedded, [text_hash(one) for one in embedded])
 
 
+def begin(connection: Connection, collection: str, recipe: str, read: Read) -> Staged:
+    """Stage a document with its first chunks: most have no more."""
+    staged = stage(connection, collection, recipe, read)
+    add(connection, staged, 0)
+    return staged
+
+
 def add(connection: Connection, staged: Staged, start: int) -> None:
     """Write the chunks of a staged version from `start` on, at most `SLICE`."""
     part = staged.read.chunks[start : start + SLICE]
