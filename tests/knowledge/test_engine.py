@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.response.schema import Response
 
@@ -72,10 +73,21 @@ async def opened(folder: Path, window: int = 4096) -> AsyncIterator[Desk]:
             await database.close()
 
 
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with opened(tmp_path) as made:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    """Opening takes seconds, and no test changes what is indexed."""
+    async with opened(tmp_path_factory.mktemp("engine")) as made:
         yield made
+
+
+@pytest.fixture
+def desk(shared: Desk) -> Desk:
+    shared.rig.set(answer=None, tokens=None, tokens_s=0, done_reason="stop", faults=[])
+    shared.rig.reset()
+    return shared
 
 
 async def test_a_question_is_answered_with_one_call_and_a_citation(desk: Desk) -> None:
