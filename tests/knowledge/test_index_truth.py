@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
@@ -21,13 +22,14 @@ from knowledge.library import Library
 from tests.rigs.embedder import HashedEmbedder
 from tests.rigs.shelf import Shelf, asked, found
 
-SEQUENCES = 2000 if os.environ.get("GRILLON_TEST_SIZE") == "full" else 20
+FULL = os.environ.get("GRILLON_TEST_SIZE") == "full"
+SEQUENCES = 2000 if FULL else 20
 NAMES = st.sampled_from(["a.md", "b.md", "c.md", "sub/a.md", "sub/d.txt"])
 WORDS = [f"mot{number}" for number in range(6)]
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(lambda words: "\n\n".join(f"{word} seul" for word in words))
 
-DICE, SIX = st.integers(1, 6), 6
-"""What costs two seconds of starting a process happens to who throws a six."""
+DICE, SIX = st.integers(1, 30 if FULL else 12), 6
+"""What costs two seconds of starting a process happens to who throws a six. The dice have more sides than that."""
 
 
 class House:
@@ -187,13 +189,14 @@ async def answered_from_vectors(library: Library) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.timeout(3600 if FULL else 120)
 def test_what_can_be_retrieved_is_what_is_on_disk() -> None:
     Truth.house = House()
     try:
         run_state_machine_as_test(
             Truth,
             settings=settings(
-                max_examples=SEQUENCES, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=SEQUENCES, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
             ),
         )
     finally:
