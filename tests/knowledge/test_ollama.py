@@ -28,7 +28,7 @@ async def rig() -> AsyncIterator[Ollama]:
 
 @pytest.fixture
 async def model(rig: Ollama) -> AsyncIterator[OllamaChat]:
-    model = OllamaChat(settings(rig, first_token_s=5, next_token_s=5, load_s=5))
+    model = OllamaChat(settings(rig, first_token_s=5, next_token_s=5, load_s=1))
     yield model
     await model.close()
 
