@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64decode, b64encode
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -102,7 +103,8 @@ class Backgrounds:
             languages = [key] if key else sorted(NEUTRAL)
             texts = np.concatenate([await self._neutral(home, drawn, language) for language in languages])
             owners = list(range(len(texts)))
-        return Yardstick(texts, threshold(spread(texts, owners), sum(n for k, n in drawn.totals.items() if key in {None, k})))
+        wide = await asyncio.to_thread(spread, texts, owners)  # tens of milliseconds
+        return Yardstick(texts, threshold(wide, sum(n for k, n in drawn.totals.items() if key in {None, k})))
 
     async def _vectors(self, homes: Sequence[Home], ids: list[int]) -> dict[int, NDArray[np.float32]]:
         found: dict[int, NDArray[np.float32]] = {}
