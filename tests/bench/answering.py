@@ -21,13 +21,14 @@ from tests.bench.table import Row, percentile
 from tests.bench.waits import Waits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 CLIENTS = 50
 _FIRST_P50_MS, _FIRST_P99_MS = 20, 60
 _SHOWN_P50_MS, _SHOWN_P99_MS = 60, 150
 _STALL_MS = 50
+_CONVERSATION = 20
+"""Questions of a client in one conversation."""
 _TTFT_S = 0.2
 _MS = 1000
 
@@ -190,9 +191,10 @@ async def _rate(house: Household, session: aiohttp.ClientSession, seconds: float
 
     async def client(number: int) -> None:
         nonlocal handled
-        questions: Iterator[str] = house.questions(seed=time.time_ns() + number)
+        count, questions = 0, house.questions(seed=time.time_ns() + number)
         while time.perf_counter() < started + seconds:
-            await ask(session, house.daemon.url, next(questions), f"crowd {number}")
+            await ask(session, house.daemon.url, next(questions), f"crowd {number}.{count // _CONVERSATION}")
+            count += 1
             handled += 1
 
     await asyncio.gather(*(client(n) for n in range(CLIENTS)))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EVERYTHING = (
     "aiohttp.web, alembic.command, apscheduler.schedulers.asyncio, chromadb, llama_index.core, llama_index.embeddings.ollama, "
     "llama_index.llms.ollama, llama_index.vector_stores.chroma, ollama, prometheus_client, pydantic_settings, pypdf, rich, "
-    "selectolax.parser, sqlalchemy, watchfiles"
+    "selectolax.lexbor, sqlalchemy, watchfiles"
 )
 _HELP_S, _READY, _READY_MB, _ANSWERED_MB = 0.3, 0.45, 140, 320
 _SETTLES_S = 3.0
