@@ -115,15 +115,24 @@ async def killed_at(daemon: Daemon, point: str, arrival: int = 1) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    ("messages", "kills"),
-    [
-        (500, 5),
-        pytest.param(1250, 25, marks=[pytest.mark.full, pytest.mark.timeout(1800)]),
-        pytest.param(10_000, 200, marks=[pytest.mark.full, pytest.mark.timeout(3600)]),
-    ],
-)
-async def test_killed_at_random_moments(tmp_path: Path, messages: int, kills: int) -> None:
+async def test_killed_at_random_moments_and_at_each_point(tmp_path: Path) -> None:
+    """Most of it is loading the library anew after each kill, on one core each: so three daemons are killed side by side."""
+    async with asyncio.TaskGroup() as sieges:
+        sieges.create_task(killed_at_random(tmp_path / "random", 500, 5))
+        sieges.create_task(killed_while_answering(tmp_path / "answering"))
+        sieges.create_task(killed_while_indexing(tmp_path / "indexing"))
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("messages", "kills"), [(1250, 25), (10_000, 200)])
+async def test_killed_at_many_random_moments(tmp_path: Path, messages: int, kills: int) -> None:
+    async with asyncio.TaskGroup() as sieges:
+        for half in ("one", "other"):
+            sieges.create_task(killed_at_random(tmp_path / half, messages // 2, kills // 2 + kills % 2))
+
+
+async def killed_at_random(tmp_path: Path, messages: int, kills: int) -> None:
     async with besieged(tmp_path) as daemon:
         await daemon.start(indexed=True)
         async with Crowd(daemon, messages, question=QUESTION) as crowd:
@@ -138,8 +147,7 @@ async def test_killed_at_random_moments(tmp_path: Path, messages: int, kills: in
             await sound(daemon, crowd)
 
 
-@pytest.mark.timeout(900)
-async def test_killed_at_each_point_of_a_message(tmp_path: Path) -> None:
+async def killed_while_answering(tmp_path: Path) -> None:
     async with besieged(tmp_path) as daemon:
         for point in STARTING:
             await daemon.start(point, wait=False)
@@ -155,8 +163,7 @@ async def test_killed_at_each_point_of_a_message(tmp_path: Path) -> None:
             await sound(daemon, crowd)
 
 
-@pytest.mark.timeout(900)
-async def test_killed_at_each_point_of_an_index_run_and_of_a_backup(tmp_path: Path) -> None:
+async def killed_while_indexing(tmp_path: Path) -> None:
     async with besieged(tmp_path) as daemon:
         await daemon.start(indexed=True)
         documents = daemon.folder.parent / "documents"
