@@ -36,7 +36,7 @@ def _measured(part: str, folder: Path) -> list[Row]:
     print(f"{part} …", flush=True)
     started = time.perf_counter()
     rows: list[Row] = asyncio.run(importlib.import_module(f"tests.bench.{part}").measure(folder))
-    print(f"{part}: {time.perf_counter() - started:.0f} s", flush=True)
+    print(f"{printed(rows)}\n{part}: {time.perf_counter() - started:.0f} s", flush=True)
     return rows
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CHUNKS = 10_000
 SLOTS = 50
 _ASKED = 7
+_CUT = 500
+"""Characters: a longer section may be cut in two chunks, neither of which answers."""
 
 
 class Household:
@@ -80,7 +82,9 @@ class Household:
         """The rare words of the sections of the corpus."""
         rare = rare_words()
         texts = (path.read_text(encoding="utf-8") for path in sorted(self.corpus.glob("*.md")))
-        sections = (section for text in texts for section in re.findall(r"^[A-Z][^#]+$", text, re.MULTILINE))
+        sections = (
+            section for text in texts for section in re.findall(r"^[A-Z][^#]+$", text, re.MULTILINE) if len(section) < _CUT
+        )
         found = ([word for word in section.replace(".", "").lower().split() if word in rare] for section in sections)
         return [section for section in found if len(section) >= _ASKED]
 
