@@ -18,7 +18,7 @@ test: $(READY) debian lint  ## every test and check, in under ten minutes
 	$(BIN)/python -m pytest
 
 full: $(READY) debian  ## the slow loops in their full size, in under an hour
-	GRILLON_TEST_SIZE=full $(BIN)/python -m pytest -m full -s --timeout=3600
+	$(BIN)/python -m pytest -m full -s --timeout=3600
 
 bench: $(READY)  ## speed and size, as ratios against baselines of the same run
 	$(BIN)/python -m tests.bench

@@ -22,13 +22,11 @@ from knowledge.library import Library
 from tests.rigs.embedder import HashedEmbedder
 from tests.rigs.shelf import Shelf, asked, found
 
-FULL = os.environ.get("GRILLON_TEST_SIZE") == "full"
-SEQUENCES = 2000 if FULL else 20
 NAMES = st.sampled_from(["a.md", "b.md", "c.md", "sub/a.md", "sub/d.txt"])
 WORDS = [f"mot{number}" for number in range(6)]
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(lambda words: "\n\n".join(f"{word} seul" for word in words))
 
-DICE, SIX = st.integers(1, 30 if FULL else 12), 6
+DICE, SIX = st.integers(1, 16), 6
 """What costs two seconds of starting a process happens to who throws a six. The dice have more sides than that."""
 
 
@@ -189,14 +187,14 @@ async def answered_from_vectors(library: Library) -> None:
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.timeout(3600 if FULL else 120)
-def test_what_can_be_retrieved_is_what_is_on_disk() -> None:
+@pytest.mark.parametrize("sequences", [20, pytest.param(2000, marks=[pytest.mark.full, pytest.mark.timeout(3600)])])
+def test_what_can_be_retrieved_is_what_is_on_disk(sequences: int) -> None:
     Truth.house = House()
     try:
         run_state_machine_as_test(
             Truth,
             settings=settings(
-                max_examples=SEQUENCES, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=sequences, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
             ),
         )
     finally:
