@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _NEAREST = 3
+_ALSO = 12
+"""Hits of full text whose vectors are fetched: one far down its list and unknown to the vectors is no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Retriever(BaseRetriever):
             self._asked(question, self._legs(scope)),
         )
         embedded = time.perf_counter()
-        near = await self._near(asked, [hit.chunk_id for hit in found])
+        near = await self._near(asked, [hit.chunk_id for hit in found[:_ALSO]])
         searched = time.perf_counter()
         ids = list(dict.fromkeys([*near, *(hit.chunk_id for hit in found)]))
         rows = await self._sql.read(partial(_live, ids=ids, collections=names)) if ids else []
