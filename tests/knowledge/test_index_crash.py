@@ -8,8 +8,6 @@ import signal
 import sqlite3
 from typing import TYPE_CHECKING
 
-import pytest
-
 from knowledge import failpoints
 from tests.rigs.shelf import Shelf, found
 
@@ -46,7 +44,6 @@ def live(shelf: Shelf) -> dict[str, str]:
     return dict(rows)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="copies this process")
 async def test_a_killed_run_leaves_the_old_version_or_the_new_and_the_next_ends_it(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     shelf.write("kept.md", "kept zero")
