@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import AsyncExitStack, contextmanager
-from typing import TYPE_CHECKING
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AsyncExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from bot.errors import SettingsError
 from bot.local_client import LocalClient
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from bot.app import House
     from bot.settings import Settings
 
-_log = logging.getLogger(__name__)
 Leave = Callable[[], object]
 
 
@@ -45,19 +42,21 @@ def alone(settings: Settings, *, http: bool = False) -> Iterator[LocalClient]:
 
     Raises what opening raises: `StateInUseError`, `DatabaseError`, `SettingsError`.
     """
-    with State.claim(existing_state(settings, or_empty=True)) as state:
-        opened: Future[Leave] = Future()
-        thread = threading.Thread(target=lambda: asyncio.run(_serve(settings, state, opened, http=http)), name="house")
-        thread.start()
+    opened: Future[Leave] = Future()
+    with State.claim(existing_state(settings, or_empty=True)) as state, ThreadPoolExecutor(1, "house") as thread:
+        house = thread.submit(lambda: asyncio.run(_serve(settings, state, opened, http=http)))
+        either: list[Future[Any]] = [opened, house]
+        wait(either, return_when=FIRST_COMPLETED)
+        if not opened.done():
+            house.result()  # raises what opening raised
+        leave = opened.result()
         try:
-            leave = opened.result()
-            try:
-                with LocalClient(socket_path(settings)) as client:
-                    yield client
-            finally:
-                leave()
+            with LocalClient(socket_path(settings)) as client:
+                yield client
         finally:
-            thread.join()
+            with suppress(RuntimeError):  # the loop is closed: the house fell down, and the next line says why
+                leave()
+            house.result()
 
 
 async def _serve(settings: Settings, state: State, opened: Future[Leave], *, http: bool) -> None:
@@ -65,19 +64,13 @@ async def _serve(settings: Settings, state: State, opened: Future[Leave], *, htt
     from bot.local_socket import LocalSocket
 
     loop, left = asyncio.get_running_loop(), asyncio.Event()
-    try:
-        async with AsyncExitStack() as stack:
-            house = await stack.enter_async_context(House.open(settings, state))
-            await stack.enter_async_context(LocalSocket(house, socket_path(settings)))
-            if http:
-                await _open_http(house, stack)
-            opened.set_result(lambda: loop.call_soon_threadsafe(left.set))
-            await left.wait()
-    except BaseException as error:  # noqa: BLE001 -- handed to the verb, which waits for it, or logged: it lost its socket
-        if opened.done():
-            _log.error("the house fell down: %s", error)
-        else:
-            opened.set_exception(error)
+    async with AsyncExitStack() as stack:
+        house = await stack.enter_async_context(House.open(settings, state))
+        await stack.enter_async_context(LocalSocket(house, socket_path(settings)))
+        if http:
+            await _open_http(house, stack)
+        opened.set_result(lambda: loop.call_soon_threadsafe(left.set))
+        await left.wait()
 
 
 async def _open_http(house: House, stack: AsyncExitStack) -> None:
