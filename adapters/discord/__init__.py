@@ -1,0 +1,1 @@
+"""Discord: gateway events in, messages and interactions out."""

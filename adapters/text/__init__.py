@@ -1,0 +1,1 @@
+"""A reply's Markdown, cut into parts and rendered as each platform writes it."""
