@@ -63,7 +63,7 @@ def create_all(connection: Connection) -> None:
     tables.metadata.create_all(connection, checkfirst=False)
     knowledge_tables.metadata.create_all(connection, checkfirst=False)
     knowledge_tables.create_fulltext(connection)
-    connection.execute(tables.meta.insert(), {"key": "salt", "value": secrets.token_hex(32)})
+    connection.execute(tables.meta.insert(), [{"key": key, "value": secrets.token_hex(32)} for key in ("salt", "buttons")])
     connection.exec_driver_sql(
         "CREATE TABLE alembic_version (\n"
         "version_num VARCHAR(32) NOT NULL, \n"

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from knowledge.tables import NAMING
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration: the schema below is what it leaves behind."""
 
 metadata = MetaData(naming_convention=NAMING)
@@ -38,6 +38,9 @@ people = Table(
     Column("unix_user", Text, comment="the account on this machine"),
     Column("active", Boolean, nullable=False, comment="false once the settings do not declare the name any more"),
     Column("created_at", Float, nullable=False),
+    Column("blocked", Boolean, nullable=False, server_default="0", comment="the owner does not let them talk"),
+    Column("language", String(2), comment="en or fr, as the person chose; None: as they write"),
+    Column("private", Boolean, nullable=False, server_default="0", comment="nothing of them is kept once it is sent"),
     sqlite_autoincrement=True,
 )
 
@@ -48,6 +51,25 @@ identities = Table(
     Column("user", Text, primary_key=True, comment="the platform's own id"),
     Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("created_at", Float, nullable=False),
+)
+
+codes = Table(
+    "codes",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True, comment="SHA-256 of the code, which is shown once"),
+    Column("purpose", String(16), nullable=False, comment="owner, pair or link"),
+    Column("platform", String(32), comment="of the stranger that asks to be let in"),
+    Column("user", Text, comment="the platform's own id"),
+    Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), index=True, comment="who may be joined with it"),
+    Column("expires_at", Float, nullable=False),
+)
+
+strangers = Table(
+    "strangers",
+    metadata,
+    Column("platform", String(32), primary_key=True),
+    Column("user", Text, primary_key=True, comment="the platform's own id, and all that is kept"),
+    Column("told_at", Float, nullable=False, comment="when they were last told that they may not talk here"),
 )
 
 tokens = Table(
@@ -93,6 +115,7 @@ inbox = Table(
     Column("due_at", Float, nullable=False, server_default="0", comment="not tried again before"),
     Column("lease_until", Float, comment="the attempt that runs proves before then that it still does"),
     Column("finished_at", Float),
+    Column("live", Text, comment="the platform's own id of the message that shows the answer while it is written"),
     UniqueConstraint("platform", "account", "message_id"),
     sqlite_autoincrement=True,
 )
@@ -105,9 +128,11 @@ outbox = Table(
     Column("inbox_id", ForeignKey("inbox.id", ondelete="CASCADE"), primary_key=True),
     Column("ordinal", Integer, primary_key=True, comment="place of the part in the reply, from 0"),
     Column("payload", Text, nullable=False, comment="JSON"),
-    Column("state", String(16), nullable=False, comment="waiting, sent, unknown or refused"),
+    Column("state", String(16), nullable=False, comment="waiting, sending, sent, unknown or refused"),
     Column("platform_id", Text, comment="the platform's own id of what was sent"),
     Column("closed_at", Float),
+    Column("tried_at", Float, comment="when its first try began that may have arrived"),
+    Column("notice", Boolean, nullable=False, server_default="0", comment="says that another part may not have arrived"),
 )
 
 turns = Table(
@@ -119,6 +144,7 @@ turns = Table(
     Column("question", Text, nullable=False),
     Column("answer", Text, nullable=False),
     Column("created_at", Float, nullable=False, index=True),
+    Column("liked", Boolean, comment="what the person thought of the answer; None: said nothing"),
     Index(None, "conversation_id", "id"),
     sqlite_autoincrement=True,
 )
@@ -128,6 +154,28 @@ turn_documents = Table(
     metadata,
     Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
     Column("document_id", Integer, primary_key=True, comment="of `knowledge`; no foreign key crosses"),
+)
+
+attached = Table(
+    "attached",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("inbox_id", ForeignKey("inbox.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False, comment="of the file, as the person calls it"),
+    Column("ordinal", Integer, nullable=False, comment="place of the piece in the file, from 0"),
+    Column("heading", Text),
+    Column("page", Integer),
+    Column("text", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("platform", String(32), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False, comment="a cursor, a counter: what a platform has to know again"),
 )
 
 handled = Table(

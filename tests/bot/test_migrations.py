@@ -12,13 +12,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from bot import tables
 from bot.backup import backups
-from bot.engines import writer_engine
+from bot.engines import MIGRATION_PRAGMAS, writer_engine
 from bot.errors import DatabaseError, NewerDatabaseError
 from bot.migrate import configuration, upgrade
 from bot.schema import prepare, revision
@@ -39,6 +40,7 @@ def made_of(path: Path) -> set[tuple[str, str, str]]:
     connection = sqlite3.connect(path)
     found = set()
     for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"):
+        sql = sql.replace(f'CREATE TABLE "{name}"', f"CREATE TABLE {name}")  # SQLite quotes what was renamed
         lines = [line.strip().rstrip(",") for line in sql.replace("\t", " ").splitlines()]
         found.add((kind, name, "\n".join(sorted(line for line in lines if line))))
     connection.close()
@@ -83,7 +85,7 @@ def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(NewerDatabaseError, match=r"revision 9999, this program knows revisions up to 0001"):
+    with pytest.raises(NewerDatabaseError, match=r"revision 9999, this program knows revisions up to 0002"):
         prepare(path)
     assert path.read_bytes() == before
     assert not (tmp_path / "backups").exists()
@@ -92,11 +94,42 @@ def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
 def test_an_older_database_is_backed_up_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "grillon.db"
     prepare(path)
-    monkeypatch.setattr(tables, "REVISION", "0002")  # as if the program had learnt another one
+    monkeypatch.setattr(tables, "REVISION", "0003")  # as if the program had learnt another one
     prepare(path)
     (backup,) = backups(tmp_path / "backups", "migration")
     assert made_of(backup) == made_of(path)
     assert backup.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_was_stored_before_stays(tmp_path: Path) -> None:
+    path = tmp_path / "grillon.db"
+    path.touch(0o600)
+    with writer_engine(path, MIGRATION_PRAGMAS).connect() as connection:
+        config = configuration()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    old = sqlite3.connect(path)
+    old.executescript("""
+        INSERT INTO people (id, key, name, owner, active, created_at) VALUES (7, 'k', 'Ada', 1, 1, 0);
+        INSERT INTO identities VALUES ('telegram', '12', 7, 0);
+        INSERT INTO conversations (id, person_id, space, created_at) VALUES (3, 7, 'private', 0);
+        INSERT INTO inbox (id, platform, account, message_id, person_id, conversation_id, state, message, received_at, expires_at)
+            VALUES (5, 'http', 'a', 'm', 7, 3, 'answered', '{}', 0, 0);
+        INSERT INTO outbox (inbox_id, ordinal, payload, state) VALUES (5, 0, '{}', 'waiting');
+        INSERT INTO turns (id, conversation_id, inbox_id, question, answer, created_at) VALUES (9, 3, 5, 'q', 'a', 0);
+        INSERT INTO turn_documents VALUES (9, 1);
+    """)
+    old.close()
+    prepare(path)
+    new = sqlite3.connect(path)
+    person = "SELECT people.id, blocked, private, user FROM people JOIN identities ON person_id = people.id"
+    assert new.execute(person).fetchall() == [(7, 0, 0, "12")]
+    joined = "turns JOIN outbox USING (inbox_id) JOIN inbox ON inbox.id = inbox_id JOIN turn_documents ON turn_id = turns.id"
+    assert new.execute(f"SELECT inbox.id, notice, live, liked, document_id FROM {joined}").fetchall() == [(5, 0, None, None, 1)]
+    (keys,) = new.execute("SELECT count(*) FROM meta WHERE key IN ('salt', 'buttons')").fetchone()
+    assert keys == 2
+    assert new.execute("PRAGMA foreign_key_check").fetchall() == []
+    new.close()
 
 
 def test_what_a_killed_migration_left_is_cleaned(tmp_path: Path) -> None:
@@ -129,7 +162,7 @@ def test_broken_references_are_not_kept_silently(tmp_path: Path, monkeypatch: py
     with sqlite3.connect(path) as connection:
         connection.execute("INSERT INTO tokens (name, digest, person_id, created_at) VALUES ('t', 'd', 77, 0)")
     connection.close()
-    monkeypatch.setattr(tables, "REVISION", "0002")
+    monkeypatch.setattr(tables, "REVISION", "0003")
     with pytest.raises(DatabaseError, match="broke references"):
         prepare(path)
 
