@@ -121,6 +121,13 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "Bonjour ! Posez-moi une question sur les documents de la maison. /help dit ce que je sais faire d'autre.",
     ),
     "thanks": ("With pleasure.", "Avec plaisir."),
+    "may_not_have_arrived": (
+        "My last message may not have arrived. /retry asks again.",
+        "Mon dernier message n'est peut-être pas arrivé. /retry repose la question.",
+    ),
+    "waiting_queue": ("You are number {place} in the queue.", "Vous êtes en position {place} dans la file."),
+    "waiting_starting": ("I am still starting.", "Je suis encore en train de démarrer."),
+    "waiting_model": ("The model is getting ready.", "Le modèle se prépare."),
     "help": ("Ask a question, or use a command:", "Posez une question, ou utilisez une commande :"),
 }
 
