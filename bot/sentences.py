@@ -125,6 +125,37 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "My last message may not have arrived. /retry asks again.",
         "Mon dernier message n'est peut-être pas arrivé. /retry repose la question.",
     ),
+    "button_stop": ("🛑 Stop", "🛑 Arrêter"),
+    "button_retry": ("🔄 Again", "🔄 Recommencer"),
+    "button_not_yours": (
+        "This button is not for you, or not valid any more.",
+        "Ce bouton n'est pas pour vous, ou n'est plus valable.",
+    ),
+    "button_too_old": ("That answer is not kept any more.", "Cette réponse n'est plus conservée."),
+    "private_erased": (
+        "You are in private mode: nothing is kept of that answer.",
+        "Vous êtes en mode privé : rien n'est conservé de cette réponse.",
+    ),
+    "source_gone": (
+        "This source is not there any more, or you may not read it any more.",
+        "Cette source n'existe plus, ou vous ne pouvez plus la lire.",
+    ),
+    "opinion_kept": ("Thank you, noted.", "Merci, c'est noté."),
+    "stopping": ("I am stopping.", "J'arrête."),
+    "nothing_to_stop": ("There is nothing to stop.", "Il n'y a rien à arrêter."),
+    "rejected_empty": ("The message is empty: write a question.", "Le message est vide : écrivez une question."),
+    "rejected_too_long": (
+        "That is too long for one question. Send it as a file, or ask in fewer words.",
+        "C'est trop long pour une seule question. Envoyez-la en fichier, ou posez-la plus brièvement.",
+    ),
+    "rejected_binary": (
+        "The message holds characters that are not text: send plain text.",
+        "Le message contient des caractères qui ne sont pas du texte : envoyez du texte simple.",
+    ),
+    "rejected_queue_full": (
+        "Too many questions are waiting already: try again in a while.",
+        "Trop de questions attendent déjà : réessayez dans un moment.",
+    ),
     "waiting_queue": ("You are number {place} in the queue.", "Vous êtes en position {place} dans la file."),
     "waiting_starting": ("I am still starting.", "Je suis encore en train de démarrer."),
     "waiting_model": ("The model is getting ready.", "Le modèle se prépare."),
