@@ -156,6 +156,29 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "Too many questions are waiting already: try again in a while.",
         "Trop de questions attendent déjà : réessayez dans un moment.",
     ),
+    "attachment_many": ("At most five files go with one question.", "Cinq fichiers au plus accompagnent une question."),
+    "attachment_voice": (
+        "I cannot listen yet: write what {name} says, please.",
+        "Je ne sais pas encore écouter : écrivez ce que dit {name}, s'il vous plaît.",
+    ),
+    "attachment_kind": (
+        "I cannot read {name}. I read Markdown, text, HTML, PDF and, where the model can see, pictures.",
+        "Je ne sais pas lire {name}. Je lis le Markdown, le texte, le HTML, le PDF et, si le modèle sait voir, les images.",
+    ),
+    "attachment_size": (
+        "{name} is too large: at most {most} MB are read.",
+        "{name} est trop gros : {most} Mo au plus sont lus.",
+    ),
+    "attachment_long": (
+        "{name} is too long to be read with a question. The owner can put it into a collection.",
+        "{name} est trop long pour être lu avec une question. Le propriétaire peut le mettre dans une collection.",
+    ),
+    "attachment_unreadable": ("I cannot read {name}: {reason}.", "Je ne peux pas lire {name} : {reason}."),
+    "attachment_blind": (
+        "The model {model} cannot see pictures.",
+        "Le modèle {model} ne sait pas voir les images.",
+    ),
+    "attachment_question": ("What does this say, in short?", "Que dit ceci, en bref ?"),
     "waiting_queue": ("You are number {place} in the queue.", "Vous êtes en position {place} dans la file."),
     "waiting_starting": ("I am still starting.", "Je suis encore en train de démarrer."),
     "waiting_model": ("The model is getting ready.", "Le modèle se prépare."),

@@ -164,7 +164,7 @@ attached = Table(
     Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("name", Text, nullable=False, comment="of the file, as the person calls it"),
     Column("ordinal", Integer, nullable=False, comment="place of the piece in the file, from 0"),
-    Column("heading", Text),
+    Column("headings", Text, nullable=False, comment="JSON list"),
     Column("page", Integer),
     Column("text", Text, nullable=False),
     sqlite_autoincrement=True,
