@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
 from bot.errors import RejectedError
 from bot.people import Person
@@ -69,6 +69,7 @@ REFUSE_ALL = (
 )
 PARTS = select(outbox.c.ordinal, outbox.c.payload).where(outbox.c.inbox_id == bindparam("of"), outbox.c.state == "waiting")
 NEW_TURN = insert(turns)
+OLD_TURN = delete(turns).where(turns.c.id == bindparam("turn"), turns.c.conversation_id == bindparam("conversation"))
 NEW_TURN_DOCUMENTS = text("INSERT INTO turn_documents (turn_id, document_id) SELECT :turn, value FROM json_each(:documents)")
 REPLY = select(inbox.c.reply).where(inbox.c.id == bindparam("inbox_id"))
 UNSENT = (
@@ -117,7 +118,9 @@ def row_of(message: Message, person: Person, expires_at: float) -> dict[str, Any
 
 
 def remember(connection: Connection, turn: NewTurn, inbox_id: int, conversation_id: int) -> None:
-    """Add a turn to the memory of a conversation."""
+    """Add a turn to the memory of a conversation, in the place of the one it replaces."""
+    if turn.replaces is not None:
+        connection.execute(OLD_TURN, {"turn": turn.replaces, "conversation": conversation_id})
     values = {"conversation_id": conversation_id, "inbox_id": inbox_id, "question": turn.question, "answer": turn.answer}
     made = connection.execute(NEW_TURN, {**values, "created_at": time.time()})
     if turn.documents:
