@@ -23,7 +23,9 @@ _LOOKED_AT = 50
 
 _OURS = (conversations.c.id == bindparam("conversation"), conversations.c.person_id == bindparam("person"))
 _MESSAGES = (
-    select(inbox.c.message, inbox.c.reply, inbox.c.outcome, turns.c.id.label("turn"), turns.c.question, conversations.c.first_turn)
+    select(
+        inbox.c.message, inbox.c.reply, inbox.c.outcome, turns.c.id.label("turn"), turns.c.question, conversations.c.first_turn
+    )
     .join(conversations, conversations.c.id == inbox.c.conversation_id)
     .outerjoin(turns, turns.c.inbox_id == inbox.c.id)
     .where(*_OURS, inbox.c.id < bindparam("before"), inbox.c.outcome.is_not(None))

@@ -39,11 +39,16 @@ _OPAQUE = re.compile(r"discord-role:[^\s:]+|chat:[a-z]+:\S+")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A human being. `name` is None unless the settings declare one."""
+    """A human being. `name` is None unless the settings declare one.
+
+    `language` is the one they chose, `en` or `fr`; `private`: nothing of theirs is kept once it is sent.
+    """
 
     id: int
     name: str | None
     owner: bool
+    language: str | None = None
+    private: bool = False
 
 
 class People:

@@ -6,13 +6,9 @@ import io
 from functools import cache
 from gettext import GNUTranslations
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from bot.english import SENTENCES
-from knowledge.language import language_of
-
-if TYPE_CHECKING:
-    from adapters.types import Message
 
 Language = Literal["en", "fr"]
 LANGUAGES: tuple[Language, ...] = ("en", "fr")
@@ -56,12 +52,6 @@ def as_language(text: str | None) -> Language | None:
     if start == "fr":
         return "fr"
     return "en" if start == "en" else None
-
-
-def reply_language(message: Message, chosen: str | None, settled: Language) -> Language:
-    """The language of our sentences in a reply: as the person chose, else as they write, else the platform's, else `settled`."""
-    guessed = as_language(chosen) or as_language(language_of(message.text))
-    return guessed or as_language(message.locale) or settled
 
 
 @cache

@@ -104,7 +104,7 @@ inbox = Table(
     Column("person_id", ForeignKey("people.id"), index=True, comment="None: being erased"),
     Column("conversation_id", ForeignKey("conversations.id"), index=True),
     Column("state", String(16), nullable=False, comment="received, running, failed, answered, sent or erased"),
-    Column("outcome", String(16), comment="answered, dead, expired or cancelled"),
+    Column("outcome", String(16), comment="answered, dead, expired, cancelled or withdrawn"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("alone", Boolean, nullable=False, server_default="0", comment="the process died over it and others: run it alone"),
     Column("erase", Boolean, nullable=False, server_default="0", comment="its person was forgotten: it goes once it is sent"),

@@ -8,6 +8,7 @@ import string
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ from babel.messages.pofile import read_po, write_po
 
 from bot.english import SENTENCES, counted, sentence
 from bot.replies import _MODEL_ERRORS as MODEL_ERRORS
-from bot.sentences import as_language, keys, reply_language, say, translated
+from bot.people import Person
+from bot.sentences import as_language, keys, say, translated
+from bot.speech import language_for
 from tests.bot.house import message
 
 ROOT = Path(__file__).parents[2]
@@ -196,9 +199,7 @@ def test_a_locale_names_a_language(locale: str | None, language: str | None) -> 
 )
 def test_the_language_of_a_reply(text: str, locale: str | None, chosen: str | None, language: str) -> None:
     """The person's choice, else the question's, else the platform's, else the settings'."""
-    from dataclasses import replace
-
-    assert reply_language(replace(message("1", text), locale=locale), chosen, "en") == language
+    assert language_for(replace(message("1", text), locale=locale), Person(1, None, False, chosen), "en") == language
 
 
 def test_english_costs_no_catalogue() -> None:
