@@ -92,6 +92,12 @@ def _plain(name: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFD", name.lower()) if not unicodedata.combining(char))
 
 
+_WISHES = {
+    "on": ("oui", "yes"),
+    "off": ("non", "no"),
+    "en": ("english", "anglais"),
+    "fr": ("french", "francais"),
+}
 _BY_NAME = {_plain(name): command for command in (*COMMANDS, _START) for name in (command.name, command.french) if name}
 
 
@@ -114,6 +120,12 @@ def typed(text: str) -> Typed | None:
         return None
     command = _BY_NAME.get(_plain(match[1]))
     return Typed(command.name if command else match[1].lower(), command, (match[2] or "").strip())
+
+
+def wished(argument: str) -> str:
+    """One of the choices of an argument, from what a person may write for it in either language."""
+    word = _plain(argument)
+    return next((choice for choice, words in _WISHES.items() if word in words), word)
 
 
 def specs(*, lacking: Collection[str] = ()) -> tuple[CommandSpec, ...]:
