@@ -34,7 +34,7 @@ Event = Step | Words | Waiting | Restarted | Outcome
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question as it is to be answered. `continued` asks for the rest of the last answer; `replaces` is a turn that then goes."""
+    """A question as it is to be answered. `continued`: the rest of the last answer; `replaces`: the turn that then goes."""
 
     received: Received
     language: Language
