@@ -50,26 +50,46 @@ class Again:
     collections: Sequence[str] = ()
 
 
-async def last_question(sql: Sql, person_id: int, conversation_id: int, before: int) -> Again | None:
-    """The newest question of a conversation that came before a message; None when there is none that is remembered."""
+async def question_again(sql: Sql, person_id: int, conversation_id: int, before: int, *, of: int | None = None) -> Again | None:
+    """The question of the message `of` (both are inbox ids), else the newest of the conversation that came before one.
+
+    None when there is none that is remembered.
+    """
     key = {"person": person_id, "conversation": conversation_id, "before": before}
+    if of is not None:
+        return await sql.read(lambda connection: _of(connection, {**key, "of": of}))
     return await sql.read(lambda connection: _last(connection, key))
+
+
+def _of(connection: Connection, key: dict[str, int]) -> Again | None:
+    row = connection.execute(_MESSAGES.where(inbox.c.id == bindparam("of")), key).first()
+    return _question(row) if row else None
 
 
 def _last(connection: Connection, key: dict[str, int]) -> Again | None:
     for row in connection.execute(_MESSAGES, key):
-        message = load_message(row.message)
-        collections: Sequence[str] = message.options.get("collections") or ()
-        if row.turn is not None:
-            return Again(row.question, row.turn, collections) if row.turn >= row.first_turn else None
-        command = typed(message.text)
+        if row.turn is not None and row.turn < row.first_turn:
+            return None
+        command = typed(load_message(row.message).text)
         if command is not None and command.name in {"reset", "forget"}:
             return None
-        question = command.argument if command and command.name == "ask" else message.text
-        if (command is None or command.name == "ask") and question.strip() and _failed(row):
-            return Again(question, None, collections)
+        again = _question(row)
+        if again is not None:
+            return again
     newest = connection.execute(_NEWEST, key).first()  # its message was pruned
     return Again(newest.question, newest.id) if newest else None
+
+
+def _question(row: Row[*tuple[Any, ...]]) -> Again | None:
+    """What was asked with a message, if it was answered from the documents, or failed."""
+    message = load_message(row.message)
+    collections: Sequence[str] = message.options.get("collections") or ()
+    if row.turn is not None:
+        return Again(row.question, row.turn, collections)
+    command = typed(message.text)
+    question = command.argument if command and command.name == "ask" else message.text
+    asked = command is None or command.name == "ask"
+    return Again(question, None, collections) if asked and question.strip() and _failed(row) else None
 
 
 def _failed(row: Row[*tuple[Any, ...]]) -> bool:

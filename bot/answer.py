@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from adapters.types import Reply
-from bot.again import last_question
+from bot.again import question_again
 from bot.commands import Typed, typed
 from bot.live import NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
 from bot.replies import failure, reply_of
@@ -103,7 +103,8 @@ class HouseAnswerer:
 
     async def _again(self, received: Received, language: Language) -> Asked | Reply:
         """The last question once more, in the place of its turn, whatever was answered then."""
-        again = await last_question(self._sql, received.person.id, received.conversation_id, received.id)
+        of = received.message.options.get("retry_of")
+        again = await question_again(self._sql, received.person.id, received.conversation_id, received.id, of=of)
         if again is None:
             return Reply(say("retry_private" if received.person.private else "nothing_to_retry", language))
         command = typed(again.question)

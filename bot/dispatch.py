@@ -79,14 +79,15 @@ class Dispatcher:
         self._settled_at: float | None = None
         self._draining = False
 
-    async def receive(self, message: Message, person: Person) -> int:
+    async def receive(self, message: Message, person: Person, mark: tuple[str, str] | None = None) -> int:
         """Store a message and put it in its lane; return its inbox id, the same however often it is delivered.
 
-        0: it was answered once, then forgotten. Raises `RejectedError`, and `DatabaseError`: then nothing is stored.
+        0: it was answered once, then forgotten. `mark` goes into its platform's ledger in the same transaction. Raises
+        `RejectedError`, and `DatabaseError`: then nothing is stored.
         """
         await self._recovered.wait()
         # A caller that goes away leaves what it sent to be taken: it may be in the database already.
-        return await asyncio.shield(self._tasks.work(self._arrive(message, person), "receive"))
+        return await asyncio.shield(self._tasks.work(self._arrive(message, person, mark), "receive"))
 
     async def follow(self, inbox_id: int) -> AsyncGenerator[Event]:
         """The present state of a message (its place, its words so far), then every change; ends with `Finished`.
@@ -179,8 +180,8 @@ class Dispatcher:
             except DatabaseError as error:
                 _log.warning("interrupted attempts will count: %s", error)
 
-    async def _arrive(self, message: Message, person: Person) -> int:
-        taken = await self._reception.take(message, person)
+    async def _arrive(self, message: Message, person: Person, mark: tuple[str, str] | None) -> int:
+        taken = await self._reception.take(message, person, mark)
         if isinstance(taken, int):
             return taken
         self._live.begin(taken.id)

@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from bot import inbox_rows as sql
 from bot.errors import RejectedError
 from bot.forget import DAY_S, erase_finished, handled_digest, salt_of
+from bot.ledger import write_mark
 from bot.outbox import Outbox, store_parts
 from bot.prune import prune
 from bot.stored import dump, load_reply
@@ -62,14 +63,20 @@ class Inbox:
         self._salt = b""
         self.outbox = Outbox(database, limits)
 
-    async def receive(self, message: Message, person: Person, expires_at: float) -> Arrived:
-        """Store a message once, however often it is delivered.
+    async def receive(self, message: Message, person: Person, expires_at: float, mark: tuple[str, str] | None = None) -> Arrived:
+        """Store a message once, however often it is delivered, and `mark` in the ledger of its platform.
 
         Raises `RejectedError` (`conflict`, `binary`), `DatabaseError`.
         """
         row = sql.row_of(message, person, expires_at)
         failpoint("inbox.receive.before")
-        arrived = await self._database.write(lambda connection: self._receive(connection, row, space_of(message)))
+
+        def work(connection: Connection) -> Arrived:
+            if mark is not None:
+                write_mark(connection, message.platform, *mark)
+            return self._receive(connection, row, space_of(message))
+
+        arrived = await self._database.write(work)
         failpoint("inbox.receive.committed")
         return arrived
 
