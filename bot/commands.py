@@ -84,7 +84,7 @@ COMMANDS = (
 _START = Command("start", "greet me")
 """What Telegram sends when somebody opens the chat. It needs no announcing."""
 
-_TYPED = re.compile(r"/([^\W\d_]{1,32})(?:@\w+)?(?:\s+(.*))?\s*\Z", re.DOTALL)
+_TYPED = re.compile(r"/((?:[^\W\d_][\u0300-\u036f]*){1,32})(?:@\w+)?(?:\s+(.*))?\s*\Z", re.DOTALL)
 
 
 def _plain(name: str) -> str:

@@ -84,7 +84,7 @@ def _rows(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[dict[
 
 
 def _values(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
-    return {name: _time(value) if name.endswith("_at") else value for name, value in row._mapping.items()}  # noqa: SLF001 -- its public name
+    return {str(name): _time(value) if name.endswith("_at") else value for name, value in row._mapping.items()}  # noqa: SLF001 -- its public name
 
 
 def _time(seconds: float | None) -> str | None:

@@ -12,6 +12,7 @@ from bot.mydata import my_data
 from bot.replies import named, refusal, source_of
 from bot.rights import require_index, scope_for
 from bot.sentences import Language, as_language, say
+from bot.speech import language_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -167,7 +168,7 @@ class Orders:
         chosen = as_language(wish)
         await self._people.set_language(person, chosen)
         await self._changed()
-        language = chosen or order.language
+        language = chosen or language_for(order.received.message, None, order.language)
         return Reply(say("language_fixed" if chosen else "language_auto", language), language=language)
 
     async def _collections(self, order: Order) -> Reply:

@@ -17,8 +17,8 @@ from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 from bot.english import SENTENCES, counted, sentence
-from bot.replies import _MODEL_ERRORS as MODEL_ERRORS
 from bot.people import Person
+from bot.replies import _MODEL_ERRORS as MODEL_ERRORS
 from bot.sentences import as_language, keys, say, translated
 from bot.speech import language_for
 from tests.bot.house import message
