@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bot.answer import HouseAnswerer
+from bot.chosen import ChosenModel
 from bot.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
@@ -19,7 +20,12 @@ from bot.errors import DatabaseError
 from bot.forget import Forget
 from bot.inbox import Inbox
 from bot.memory import Memory
+from bot.orders import Orders
+from bot.owner_orders import OwnerOrders
 from bot.people import People, Person
+from bot.sentences import prepare
+from bot.status import Condition
+from bot.tasks import Tasks
 from bot.telemetry import Telemetry
 from bot.tokens import Tokens
 from knowledge.errors import KnowledgeError
@@ -39,6 +45,8 @@ _ANSWERS = frozenset({"ready", "loading"})
 """States of a model that can be asked."""
 _LOOK_S, _LOOK_SOON_S = 30.0, 5.0
 """Seconds between two looks at the model server; sooner while something waits for it."""
+_LACKING = {"http": ("stop",), "terminal": ("stop",)}
+"""Commands that a door has no need of: who asked stops by leaving."""
 _MOST_S = 3600.0
 """Between two tries to index what fails again and again."""
 
@@ -63,8 +71,16 @@ class House:
         self._said: str | None = None
         self._unfinished: set[str] = set()
         self._try_at, self._try_s = 0.0, _LOOK_SOON_S
+        self._tasks = Tasks()
         answerer = HouseAnswerer(
-            settings, self.people, self.memory, self.forget, self.loaded, lambda: self.library is not None, self.telemetry
+            settings,
+            database,
+            self.people,
+            self.memory,
+            self._orders(),
+            self.loaded,
+            lambda: self.library is not None,
+            self.telemetry,
         )
         doors = {"http": PullDoor(), "terminal": PullDoor()}
         language = settings.daemon.language
@@ -105,7 +121,16 @@ class House:
     @property
     def model_name(self) -> str:
         """The model that writes the answers."""
-        return self.settings.model.name
+        return self._now.model.name if self._now else self.settings.model.name
+
+    @property
+    def collections(self) -> list[str]:
+        """The names of the collections of the settings."""
+        return [config.name for config in self.settings.collections]
+
+    def waiting(self) -> int:
+        """How many messages wait for their turn."""
+        return self.dispatcher.waiting()
 
     async def loaded(self) -> Loaded:
         """Wait until the library and the models are there. Raises what kept them from it."""
@@ -124,7 +149,7 @@ class House:
             "uptime_s": round(time.time() - self.started_at, 1),
             "waiting": self.dispatcher.waiting(),
             "ready": self.ready(),
-            "model": self._model_status(),
+            "model": self.model_status(),
             "collections": await self._collections(person),
         }
         if person.owner and self.schedule is not None:
@@ -175,7 +200,26 @@ class House:
 
     async def reindex_all(self) -> None:
         """Bring every collection up to date, one after the other; what fails is in its report."""
-        await self._reindex_each([config.name for config in self.settings.collections])
+        await self._reindex_each(self.collections)
+
+    def index_soon(self, names: Sequence[str]) -> None:
+        """Bring these collections up to date in the background; what fails is in its report."""
+        self._tasks.wait(self._reindex_each(names), "index")
+
+    def _orders(self) -> Orders:
+        condition = Condition(self, self.people, self.loaded)
+        of_owner = OwnerOrders(self, ChosenModel(self.settings.model, self.database, self.loaded))
+        return Orders(
+            self.database,
+            self.people,
+            self.memory,
+            self.forget,
+            self.loaded,
+            condition,
+            of_owner,
+            changed=self.tokens.load,
+            lacking=_LACKING,
+        )
 
     @property
     def _now(self) -> Loaded | None:
@@ -185,6 +229,7 @@ class House:
     async def _load(self, readers: Mapping[str, frozenset[str]]) -> Loaded:
         started = time.perf_counter()
         loading = await asyncio.to_thread(importlib.import_module, "bot.loading")
+        await asyncio.to_thread(prepare)
         loaded: Loaded = await loading.load(self.settings, self.database, self.state.index, readers)
         _log.info("library loaded seconds=%.2f", time.perf_counter() - started)
         return loaded
@@ -215,6 +260,7 @@ class House:
                 _log.warning("index collection=%s error=%s", name, type(error).__name__)
 
     async def _unload(self) -> None:
+        await self._tasks.cancel()
         if self._loading is None:
             return
         if self._now is not None:
@@ -222,8 +268,9 @@ class House:
         self._loading.cancel()
         await asyncio.gather(self._loading, return_exceptions=True)
 
-    def _model_status(self) -> dict[str, Any]:
-        if self._health is None:
+    def model_status(self) -> dict[str, Any]:
+        """The chat model: its name, its state, and what there is to say about it."""
+        if self._health is None or self._health.model != self.model_name:
             return {"name": self.model_name, "state": "unknown"}
         share = self._health.vram_share
         return {"name": self._health.model, "state": self._health.state, "detail": self._health.detail, "vram_share": share}

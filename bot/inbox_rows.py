@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
 from adapters.types import Origin
 from bot.errors import RejectedError
@@ -66,10 +66,11 @@ REPLACE = (
     .returning(inbox.c.id)
 )
 NEW_TURN = insert(turns)
+OLD_TURN = delete(turns).where(turns.c.id == bindparam("turn"), turns.c.conversation_id == bindparam("conversation"))
 NEW_TURN_DOCUMENTS = text("INSERT INTO turn_documents (turn_id, document_id) SELECT :turn, value FROM json_each(:documents)")
 REPLY = select(inbox.c.reply).where(inbox.c.id == bindparam("inbox_id"))
 UNSENT = (
-    select(inbox, conversations.c.space, people.c.name, people.c.owner)
+    select(inbox, conversations.c.space, people.c.name, people.c.owner, people.c.language, people.c.private)
     .join(conversations, conversations.c.id == inbox.c.conversation_id)
     .join(people, people.c.id == inbox.c.person_id)
     .where(inbox.c.state != "sent")
@@ -134,7 +135,9 @@ def key_of(message: Message) -> dict[str, str]:
 
 
 def remember(connection: Connection, turn: NewTurn, inbox_id: int, conversation_id: int) -> None:
-    """Add a turn to the memory of a conversation."""
+    """Add a turn to the memory of a conversation, in the place of the one it replaces."""
+    if turn.replaces is not None:
+        connection.execute(OLD_TURN, {"turn": turn.replaces, "conversation": conversation_id})
     values = {"conversation_id": conversation_id, "inbox_id": inbox_id, "question": turn.question, "answer": turn.answer}
     made = connection.execute(NEW_TURN, {**values, "created_at": time.time()})
     if turn.documents:
@@ -155,7 +158,7 @@ def _pending(row: Row[*tuple[Any, ...]]) -> Pending:
     return Pending(
         id=row.id,
         message=load_message(row.message),
-        person=Person(row.person_id, row.name, row.owner),
+        person=Person(row.person_id, row.name, row.owner, row.language, row.private),
         conversation_id=row.conversation_id,
         space=row.space,
         received_at=row.received_at,

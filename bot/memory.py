@@ -92,15 +92,23 @@ class Memory:
         self._tokens: dict[int, int] = {}
 
     async def turns(
-        self, person_id: int, conversation_id: int, *, budget_tokens: int, count: Callable[[str], int], readable: Readable
+        self,
+        person_id: int,
+        conversation_id: int,
+        *,
+        budget_tokens: int,
+        count: Callable[[str], int],
+        readable: Readable,
+        without: int | None = None,
     ) -> list[PastTurn]:
         """The turns that enter the next prompt, oldest first, within the budget.
 
         They only grow at their end, so that the prompt's beginning stays the same, until they exceed the budget: then the oldest
-        are left out, for good, down to half of it.
+        are left out, for good, down to half of it. `without` is a turn that is about to be replaced.
         """
         key = {"person": person_id, "conversation": conversation_id}
         rows = await self._sql.read(lambda connection: connection.execute(_TURNS, key).all())
+        rows = [row for row in rows if row.id != without]
         if not rows:
             return []
         used = {row.id: _documents(row) for row in rows}

@@ -8,7 +8,7 @@ import pwd
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, bindparam, select, update
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bot.settings import PersonConfig
     from knowledge.types import Sql
 
-_PERSON = (people.c.id, people.c.name, people.c.owner)
+_PERSON = (people.c.id, people.c.name, people.c.owner, people.c.language, people.c.private)
 _BY_IDENTITY = (
     select(*_PERSON)
     .join(identities)
@@ -100,6 +100,14 @@ class People:
         statement = statement.on_conflict_do_update(index_elements=["platform", "user"], set_={"person_id": person.id})
         await self._sql.write(lambda connection: connection.execute(statement))
 
+    async def set_language(self, person: Person, language: str | None) -> None:
+        """In which language a person is spoken to, `en` or `fr`; None: as they write."""
+        await self._prefer(replace(person, language=language))
+
+    async def set_private(self, person: Person, *, private: bool) -> None:
+        """Whether what a person says is erased as soon as its reply is sent."""
+        await self._prefer(replace(person, private=private))
+
     def audience(self, person: Person, message: Message) -> frozenset[str]:
         """Who reads the reply. A shared chat is a reader of its own, with nothing of any one person's, whoever asks."""
         if not message.private:
@@ -110,6 +118,14 @@ class People:
     def resolve_readers(self, names: Sequence[str]) -> frozenset[str]:
         """The reader strings of a collection's `readers`. Raises `SettingsError` for a person that is not declared."""
         return frozenset(self._resolve(name) for name in names)
+
+    async def _prefer(self, person: Person) -> None:
+        statement = update(people).where(people.c.id == person.id).values(language=person.language, private=person.private)
+        await self._sql.write(lambda connection: connection.execute(statement))
+        for known in (self._by_name, self._by_account):
+            known.update({name: person for name, one in known.items() if one.id == person.id})
+        if self._owner is not None and self._owner.id == person.id:
+            self._owner = person
 
     def _resolve(self, name: str) -> str:
         person = self._by_name.get(name)
@@ -125,8 +141,8 @@ class People:
 
 
 def as_person(row: Row[*tuple[Any, ...]]) -> Person:
-    """A person from its columns `id`, `name`, `owner`."""
-    return Person(row.id, row.name, row.owner)
+    """A person from its columns `id`, `name`, `owner`, `language`, `private`."""
+    return Person(row.id, row.name, row.owner, row.language, row.private)
 
 
 def new_key() -> str:

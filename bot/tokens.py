@@ -88,7 +88,9 @@ def _digest(secret: str) -> bytes:
 
 
 _JOINED = select(tokens.c.name.label("token"), tokens.c.digest, tokens.c.created_at, people.c.active).join(people)
-_JOINED = _JOINED.add_columns(people.c.id, people.c.name, people.c.owner).order_by(tokens.c.name)
+_JOINED = _JOINED.add_columns(people.c.id, people.c.name, people.c.owner, people.c.language, people.c.private).order_by(
+    tokens.c.name
+)
 
 
 def _in_force(connection: Connection) -> dict[bytes, Person]:
