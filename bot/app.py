@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bot.answer import HouseAnswerer
+from bot.codes import Codes
 from bot.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
@@ -52,7 +53,9 @@ class House:
         self.database = database
         self.started_at = time.time()
         self.people = People(database)
+        self.codes = Codes(database, self.people)
         self.tokens = Tokens(database)
+        self.people.watch(self.tokens.load)
         self.telemetry = Telemetry()
         self.memory = Memory(database)
         self.forget = Forget(database, state.folder, handled_days=settings.limits.handled_days)
@@ -86,7 +89,6 @@ class House:
             house = cls(settings, state, database)
             await house.forget.resume()
             await house.people.declare(settings.people)
-            await house.tokens.load()
             readers = house.readers()
             stack.push_async_callback(house._unload)
             async with asyncio.TaskGroup() as tasks:

@@ -72,7 +72,7 @@ NEW_TURN = insert(turns)
 NEW_TURN_DOCUMENTS = text("INSERT INTO turn_documents (turn_id, document_id) SELECT :turn, value FROM json_each(:documents)")
 REPLY = select(inbox.c.reply).where(inbox.c.id == bindparam("inbox_id"))
 UNSENT = (
-    select(inbox, conversations.c.space, people.c.name, people.c.owner)
+    select(inbox, conversations.c.space, people.c.name, people.c.owner, people.c.language, people.c.private)
     .join(conversations, conversations.c.id == inbox.c.conversation_id)
     .join(people, people.c.id == inbox.c.person_id)
     .where(inbox.c.state != "sent")
@@ -138,7 +138,7 @@ def _pending(row: Row[*tuple[Any, ...]]) -> Pending:
     return Pending(
         id=row.id,
         message=load_message(row.message),
-        person=Person(row.person_id, row.name, row.owner),
+        person=Person(row.person_id, row.name, row.owner, row.language, row.private),
         conversation_id=row.conversation_id,
         space=row.space,
         received_at=row.received_at,

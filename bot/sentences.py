@@ -122,6 +122,95 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "thanks": ("With pleasure.", "Avec plaisir."),
     "help": ("Ask a question, or use a command:", "Posez une question, ou utilisez une commande :"),
+    # Who may talk, and as whom.
+    "stranger": (
+        "Hello! I answer the people of one household only. If you belong to it, ask its owner to let you in.",
+        "Bonjour ! Je ne réponds qu'aux gens d'une maison. Si vous en êtes, demandez à son propriétaire de vous admettre.",
+    ),
+    "stranger_code": (
+        "Hello! I do not know you yet. Give this code to the owner, who can let you in; it is good for a day: {code}",
+        "Bonjour ! Je ne vous connais pas encore. Donnez ce code au propriétaire pour être admis ; il vaut un jour : {code}",
+    ),
+    "stranger_shared": (
+        "Hello! I do not know you yet. Write to me in a private chat to be let in.",
+        "Bonjour ! Je ne vous connais pas encore. Écrivez-moi en privé pour être admis.",
+    ),
+    "pace": (
+        "That was a lot at once: I take {most} messages in {span}. Go on in {wait}.",
+        "C'était beaucoup à la fois : je prends {most} messages en {span}. Continuez dans {wait}.",
+    ),
+    "a_minute": ("a minute", "une minute"),
+    "a_day": ("a day", "un jour"),
+    "seconds": ("{n} s", "{n} s"),
+    "minutes": ("{n} min", "{n} min"),
+    "hours": ("{n} h", "{n} h"),
+    "owner_now": (
+        "You are the owner now. /help lists what I can do.",
+        "Vous êtes maintenant le propriétaire. /help dit ce que je sais faire.",
+    ),
+    "approved": ("{who} may talk to me now.", "{who} peut maintenant me parler."),
+    "approve_what": ("Say which code: /approve CODE.", "Dites quel code : /approve CODE."),
+    "approve_blocked": (
+        "{who} is blocked. Let them back in first: grillon people unblock {who}.",
+        "{who} est bloqué. Débloquez d'abord ce compte : grillon people unblock {who}.",
+    ),
+    "code_wrong": (
+        "This code is wrong, used or too old. Ask for a new one.",
+        "Ce code est faux, déjà utilisé ou trop ancien. Demandez-en un nouveau.",
+    ),
+    "code_tired": (
+        "Too many wrong codes. Try again in an hour.",
+        "Trop de codes faux. Réessayez dans une heure.",
+    ),
+    "code_private": (
+        "Codes are for our private chat: write to me there.",
+        "Les codes sont réservés à notre discussion privée : écrivez-moi là-bas.",
+    ),
+    "code_shared": (
+        "Others could read this code, so it is void now. Make a new one, and send it to me in a private chat.",
+        "D'autres ont pu lire ce code : il n'est plus valable. Faites-en un nouveau et envoyez-le-moi en privé.",
+    ),
+    "link_code": (
+        "Send me this from your other account within {minutes} minutes, and both are you: /link {code}",
+        "Envoyez-moi ceci depuis votre autre compte dans les {minutes} minutes, et les deux seront vous : /link {code}",
+    ),
+    "linked": (
+        "Your accounts are one person now, with one memory: {accounts}.",
+        "Vos comptes ne font plus qu'une personne, avec une seule mémoire : {accounts}.",
+    ),
+    "link_same": ("Both accounts are you already.", "Les deux comptes sont déjà vous."),
+    "link_declared": (
+        "Both accounts belong to people that the settings name, so I cannot make them one.",
+        "Les deux comptes sont à des personnes nommées dans les réglages : je ne peux pas les réunir.",
+    ),
+    "link_unknown": (
+        "The account that made this code may not talk here by itself, so it can let nobody in.",
+        "Le compte qui a fait ce code n'a pas été admis lui-même : il ne peut faire entrer personne.",
+    ),
+    "unlinked": (
+        "This account is on its own now, without memory. What was said before stays with {accounts}.",
+        "Ce compte est maintenant à part, sans mémoire. Ce qui a été dit avant reste avec {accounts}.",
+    ),
+    "unlink_named": ("the person that the settings name", "la personne nommée dans les réglages"),
+    "unlink_alone": ("This account is linked to no other.", "Ce compte n'est lié à aucun autre."),
+    "unlink_unknown": (
+        "Only an account of a chat platform can be unlinked.",
+        "Seul un compte d'une plateforme de discussion peut être séparé.",
+    ),
+    "unlink_settings": (
+        "The settings say that this account is yours; take it out of [[people]] in grillon.toml.",
+        "Les réglages disent que ce compte est à vous ; retirez-le de [[people]] dans grillon.toml.",
+    ),
+    "nobody": (
+        "I know nobody called {who}. Say a name, PLATFORM:ID or a number of “grillon people”.",
+        "Je ne connais personne du nom de {who}. Dites un nom, PLATEFORME:ID ou un numéro de « grillon people ».",
+    ),
+    "block_owner": (
+        "An owner cannot be blocked; take the right from them in grillon.toml first.",
+        "On ne peut pas bloquer un propriétaire ; retirez-lui d'abord ce droit dans grillon.toml.",
+    ),
+    "blocked": ("{who} may not talk to me any more.", "{who} ne peut plus me parler."),
+    "unblocked": ("{who} may talk to me again.", "{who} peut de nouveau me parler."),
 }
 
 

@@ -62,7 +62,7 @@ async def fill(house: House, count: int = 12) -> None:
         await house.ask(message(f"b{n}", f"{COMMON} {n}"), "ben")
     await house.database.write(
         lambda connection: connection.execute(
-            text("INSERT INTO identities SELECT 'telegram', 'canarisender', id, 0 FROM people WHERE name = 'anna'")
+            text("INSERT INTO identities SELECT 'telegram', 'canarisender', id, 0, 'approved' FROM people WHERE name = 'anna'")
         )
     )
 
@@ -209,5 +209,5 @@ async def test_killed_in_the_middle_it_is_finished_at_the_next_start(tmp_path: P
     assert found_in(tmp_path) == set()
     assert len(read_journal(journal_path(tmp_path))) == 1
     assert await database.read(lambda connection: connection.execute(text("SELECT count(*) FROM turns")).scalar()) == 12
-    assert await database.read(lambda connection: connection.execute(text("SELECT count(*) FROM meta")).scalar()) == 1
+    assert await database.read(lambda connection: connection.execute(text("SELECT count(*) FROM meta")).scalar()) == 2
     await database.close()
