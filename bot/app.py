@@ -73,10 +73,11 @@ class House:
         self.platforms = platforms
         self.started_at = time.time()
         self.people = People(database)
+        self.codes = Codes(database, self.people)
         self.tokens = Tokens(database)
+        self.people.watch(self.tokens.load)
         self.telemetry = Telemetry()
         self.memory = Memory(database)
-        self.codes = Codes(database, self.people)
         configs = {"telegram": settings.telegram, "discord": settings.discord}
         self.gate = Gate(database, self.people, self.codes, configs, settings.limits, language=settings.daemon.language)
         self.forget = Forget(database, state.folder, handled_days=settings.limits.handled_days)
@@ -131,7 +132,6 @@ class House:
             house = cls(settings, state, database, platforms, await Buttons.of(database))
             await house.forget.resume()
             await house.people.declare(settings.people)
-            await house.tokens.load()
             readers = house.readers()
             stack.push_async_callback(house._unload)
             async with asyncio.TaskGroup() as tasks:
@@ -270,7 +270,6 @@ class House:
             self.loaded,
             condition,
             of_owner,
-            changed=self.tokens.load,
             lacking=_LACKING,
         )
 
