@@ -33,6 +33,11 @@ class Health:
     failures: int = 0
     conflicts: int = 0
 
+    def start(self) -> None:
+        """A run begins."""
+        self.failures = self.conflicts = 0
+        self.status = replace(self.status, state="starting", detail="")
+
     def good(self) -> None:
         """A call went well: it serves."""
         if self.status.state != "serving":

@@ -29,7 +29,10 @@ _log = logging.getLogger(__name__)
 
 
 class Intake:
-    """Takes updates. `say` tells what the host answers at once, `show` what a press brings; both return without waiting."""
+    """Takes updates. `say` tells what the host answers at once, `show` what a press brings; both return without waiting.
+
+    `seen` is told each message before it is taken.
+    """
 
     def __init__(
         self,
@@ -40,10 +43,11 @@ class Intake:
         *,
         say: Callable[[Message, Said], None],
         show: Callable[[native.Tap, Pressed], None],
+        seen: Callable[[Message], None] = lambda _: None,
     ) -> None:
         self._host, self._ledger, self._ear = host, ledger, ear
         self._gather = Gather(gather_s)
-        self._say, self._show = say, show
+        self._say, self._show, self._seen = say, show, seen
         self._tries: dict[int, int] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
 
@@ -121,6 +125,7 @@ class Intake:
         return done | await self.flush(bundle) or None
 
     async def _receive(self, message: Message) -> None:
+        self._seen(message)
         said = await self._host.receive(message)
         if said is not None and not isinstance(said, int):
             self._say(message, said)
