@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ LINKS = frozenset(
      "date_time"}
 )  # fmt: skip
 _NEEDS = {"text_link": "url", "text_mention": "user", "custom_emoji": "custom_emoji_id"}
+_BLANKS = ("", " ", "\n")
+_UNSEEN = re.compile(r"[\s\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2060-\u2069\u3164\ufe00-\ufe0f\ufeff]*")
 _DROPPED = frozenset("\r\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u0333\u033f\u030a")
 
 
@@ -92,7 +95,7 @@ def cleaned(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
     lead = min((entity["offset"] for entity in entities), default=len(text))
     begin = _first(kept, lead)
     end = len(kept)
-    while end > begin and not kept[end - 1].strip():
+    while end > begin and kept[end - 1] in _BLANKS:
         end -= 1
     kept[:begin] = [""] * begin
     kept[end:] = [""] * (len(kept) - end)
@@ -111,7 +114,7 @@ def _clean(character: str) -> str:
 def _first(kept: list[str], lead: int) -> int:
     """How many characters are cut at the front: blanks, up to the first entity (`lead`, UTF-16 units: blanks are one each)."""
     count = 0
-    while count < min(lead, len(kept)) and not kept[count].strip():
+    while count < min(lead, len(kept)) and kept[count] in _BLANKS:
         count += 1
     return count
 
@@ -129,7 +132,7 @@ def _moved(text: str, kept: list[str], entities: list[Entity]) -> list[Entity]:
 
 def checked(text: str, limit: int, *, empty: bool = False) -> None:
     """Refuse a text of the wrong length. `empty`: it may be empty."""
-    if not text and not empty:
+    if not empty and _UNSEEN.fullmatch(text):
         raise bad("message text is empty")
     if units(text) > limit:
         raise bad("message is too long")

@@ -18,19 +18,16 @@ if TYPE_CHECKING:
 class Group:
     """A group or supergroup with the bot in it. `topics` are ids of topics by name."""
 
-    def __init__(self, world: World, chat: Chat) -> None:
+    def __init__(self, world: World, chat: Chat, creator: int) -> None:
         self._world = world
         self.chat = chat
+        self.creator = creator
         self.topics: dict[str, int] = {}
 
     @classmethod
     def made(cls, world: World, kind: Literal["group", "supergroup"], title: str, members: Iterable[Person]) -> Group:
         people = [person.user.id for person in members]
-        group = cls(world, world.add_chat(kind, title, people))
-        group.creator = people[0] if people else world.bot.id
-        return group
-
-    creator: int
+        return cls(world, world.add_chat(kind, title, people), people[0] if people else world.bot.id)
 
     @property
     def id(self) -> int:
@@ -66,8 +63,7 @@ class Group:
     def migrate(self) -> Group:
         """Let the group become a supergroup, with a new id; calls to the old one are told so."""
         world = self._world
-        new = Group(world, world.add_chat("supergroup", self.chat.title, self.chat.members))
-        new.creator = self.creator
+        new = Group(world, world.add_chat("supergroup", self.chat.title, self.chat.members), self.creator)
         self._service({"migrate_to_chat_id": new.id})
         self.chat.migrated_to = new.id
         new._service({"migrate_from_chat_id": self.id})

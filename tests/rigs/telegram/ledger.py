@@ -22,8 +22,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self.chats: defaultdict[int, dict[int, Shown]] = defaultdict(dict)
-        self.all_drafts: list[Draft] = []
-        self.actions: list[Action] = []
+        self.all_drafts: defaultdict[int, list[Draft]] = defaultdict(list)
+        self.actions: defaultdict[int, list[Action]] = defaultdict(list)
         self.presses: dict[str, Press] = {}
         self.answers: defaultdict[str, list[Answer]] = defaultdict(list)
         self.all_violations: list[Violation] = []
@@ -100,9 +100,9 @@ class Ledger:
     def first_sign_of_life(self, message: Shown) -> Sign | None:
         """The first that the bot did in that chat and topic after a message; a reaction counts on the message alone."""
         signs = [
-            *(("action", one.at, one.wall) for one in self.actions if _near(one, message)),
+            *(("action", one.at, one.wall) for one in self.actions[message.chat] if one.thread == message.thread),
             *(("reaction", one.at, one.wall) for one in message.reactions),
-            *(("draft", one.at, one.wall) for one in self.all_drafts if _near(one, message)),
+            *(("draft", one.at, one.wall) for one in self.all_drafts[message.chat] if one.thread == message.thread),
             *(("message", one.at, one.wall) for one in self.messages(message.chat, message.thread) if one.by_bot),
         ]
         later = [sign for sign in signs if sign[1] >= message.at]
@@ -113,11 +113,11 @@ class Ledger:
 
     def drafts(self, chat: int, draft: int | None = None) -> list[Draft]:
         """The previews that were shown in a chat, all or those of one draft id."""
-        return [one for one in self.all_drafts if one.chat == chat and draft in (None, one.id)]
+        return [one for one in self.all_drafts[chat] if draft in (None, one.id)]
 
     def draft_now(self, chat: int) -> Draft | None:
         """The preview that a private chat shows at this moment."""
-        last = next((one for one in reversed(self.all_drafts) if one.chat == chat), None)
+        last = self.all_drafts[chat][-1] if self.all_drafts[chat] else None
         said = max((one.at for one in self.messages(chat) if one.by_bot), default=0.0)
         gone = last is None or last.at < said or time.monotonic() - last.at > DRAFT_S
         return None if gone else last
@@ -142,10 +142,6 @@ class Ledger:
     def calls_of(self, method: str | None = None, chat: int | None = None) -> list[Call]:
         """The bot's calls, of one method, to one chat, or all."""
         return [one for one in self.calls if method in (None, one.method) and chat in (None, one.chat)]
-
-
-def _near(record: Action | Draft, message: Shown) -> bool:
-    return record.chat == message.chat and record.thread == message.thread
 
 
 def _cut(units: bytes, entity: dict[str, Any]) -> str:

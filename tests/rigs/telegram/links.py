@@ -1,6 +1,6 @@
 """The links that the server makes by itself out of plain text: addresses, names, commands, tags.
 
-Behaviour after https://core.telegram.org/bots/api#messageentity and the detection of TDLib, somewhat stricter.
+Behaviour after https://core.telegram.org/bots/api#messageentity and what TDLib, the server's own library, detects.
 """
 
 from __future__ import annotations
@@ -9,90 +9,140 @@ import re
 from typing import TYPE_CHECKING
 
 from tests.rigs.telegram.entities import CODE, LINKS, offsets
+from tests.rigs.telegram.tlds import TLDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.rigs.telegram.records import Entity
 
-_COUNTRIES = (
-    "ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw by bz ca cc cd cf cg ch "
-    "ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo fr ga gd ge gf gg gh gi gl gm "
-    "gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je jm jo jp ke kg kh ki km kn kp kr kw ky kz la "
-    "lb lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn mo mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np "
-    "nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sk sl sm sn so sr ss st su "
-    "sv sx sy sz tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw"
+Span = tuple[str, int, int]
+SENT = frozenset({"text_link", "text_mention", "custom_emoji"})
+_SHORT_NAMES = frozenset({"gif", "vid", "pic"})
+_FOREIGN = "\u00c0-\u167f\u1681-\u1fff\u200c\u200d\u2010-\u2015\u2070-\u2fff\u3001-\U0010ffff"
+_RUN = re.compile(rf"[\w.~\-{_FOREIGN}]+")
+_PORT = re.compile(r":0*([1-9]\d{0,4})(?!\d)")
+_PATH = re.compile(r"[/?#][^\s<>\"«»\u2000-\u200b\u200e\u200f\u2016-\u206f]*")
+_PROTOCOL = re.compile(r"([a-z0-9+-]+)://$", re.IGNORECASE | re.ASCII)
+_TG = re.compile(r"(?:tg|ton)://[\w-]{1,253}", re.IGNORECASE | re.ASCII)
+_EMAIL = re.compile(
+    r"(?<![\w.+-])(?:[a-z0-9_-]{0,26}[.+]){0,10}[a-z0-9_-]{1,35}@(?:(?:[a-z0-9][a-z0-9_-]{0,28})?[a-z0-9]\.){1,6}[a-z]{2,8}"
+    r"(?![\w-])",
+    re.IGNORECASE | re.ASCII,
 )
-_GENERIC = (
-    "academy agency aero app art asia bar best bio biz blog business bzh cab cafe cam camp cat center chat city click cloud club "
-    "code codes coffee com community company cool corsica coop dance date day deals delivery design dev digital direct doc earth "
-    "edu education email events expert fail farm fashion finance fit foo fun fund fyi games gift global google gov group guide "
-    "guru health help home host house how info ing ink institute int international jobs land law legal life link live loan lol "
-    "love ltd map market media meme men mil mobi money monster mov movie museum name net network news ninja nexus observer one "
-    "online org page paris party photo photos pics pink pizza place plus post press pro prof pub quebec red report rest review "
-    "rip rocks run sale school science services sexy shop show site social software solutions space store stream studio style "
-    "support systems taxi team tech technology tel tips today tokyo tools top town toys trade training travel university vip "
-    "video vote watch web website wiki win work works world wtf xxx xyz yoga zip zone рф 中国"
-)
-TLDS = frozenset(f"{_COUNTRIES} {_GENERIC}".split())
-_INLINE_BOTS = frozenset({"gif", "wiki", "vid", "bing", "pic"})
-_HOST = r"[\w-]+(?:\.[\w-]+)+"
-_REST = r"(?::\d{1,5})?(?:[/?#][^\s<>«»\"]*)?"
-_WITH_PROTOCOL = re.compile(rf"(?<!\w)(?:https?|ftp|tg|ton|tonsite)://[\w-]+(?:\.[\w-]+)*{_REST}", re.IGNORECASE)
-_EMAIL = re.compile(rf"(?<![\w.+-])[\w.+-]+@({_HOST})")
-_BARE = re.compile(rf"(?<![\w.@-])({_HOST}){_REST}")
-_MENTION = re.compile(r"(?<![\w@])@([A-Za-z0-9_]{3,32})(?![\w@])")
-_COMMAND = re.compile(r"(?<![\w/<>])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?(?![\w/<>])")
-_HASHTAG = re.compile(r"(?<![\w#@])#(?=\w*[^\W\d_])\w{1,256}(?![\w#])")
-_CASHTAG = re.compile(r"(?<![\w$])\$[A-Z]{1,8}(?![\w$])")
-_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_MENTION = re.compile(r"(?<!\w)@([A-Za-z0-9_]{2,32})(?!\w)")
+_COMMAND = re.compile(r"(?<![\w/<>])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?(?![\w/<>@])")
+_HASHTAG = re.compile(r"(?<!\w)#(?=\w*[^\W\d_])\w{1,256}(?![\w#])")
+_CASHTAG = re.compile(r"(?<![\w$])\$(?:1INCH|[A-Z]{1,8})(?![\w$])")
+_TAIL = ".:;,('?!`"
+_OPENS = {")": "(", "]": "[", "}": "{"}
 
 
 def final(text: str, entities: list[Entity]) -> tuple[Entity, ...]:
-    """The entities that a person sees: those that were sent, and those that the server adds where no link or code stands."""
-    taken = [(one["offset"], one["offset"] + one["length"]) for one in entities if one["type"] in CODE | LINKS]
-    added: list[Entity] = []
+    """The entities that a person sees: those sent, and those the server adds where neither link nor code stands.
+
+    A sent `url`, `mention`, `bot_command` and the like counts for nothing: the server finds those by itself.
+    """
+    kept = [one for one in entities if one["type"] not in LINKS - SENT]
+    taken = [(one["offset"], one["offset"] + one["length"]) for one in kept if one["type"] in CODE | SENT]
     starts = offsets(text)
-    for kind, begin, end in _found(text):
-        first, last = starts[begin], starts[end]
-        if all(last <= start or first >= stop for start, stop in taken):
-            taken.append((first, last))
-            added.append({"type": kind, "offset": first, "length": last - first})
-    return tuple(sorted([*entities, *added], key=lambda one: (one["offset"], -one["length"])))
+    added: list[Entity] = [
+        {"type": kind, "offset": starts[begin], "length": starts[end] - starts[begin]} for kind, begin, end in found(text)
+    ]
+    free = [one for one in added if all(one["offset"] + one["length"] <= begin or one["offset"] >= end for begin, end in taken)]
+    return tuple(sorted([*kept, *free], key=lambda one: (one["offset"], -one["length"])))
 
 
-def _found(text: str) -> Iterator[tuple[str, int, int]]:
-    """What could be a link, the stronger reading first: (type, begin, end) in characters."""
-    for match in _WITH_PROTOCOL.finditer(text):
-        yield "url", match.start(), match.start() + len(_untailed(match[0]))
-    for match in _EMAIL.finditer(text):
-        if _known(match[1]):
-            yield "email", *match.span()
-    for match in _BARE.finditer(text):
-        if _known(match[1]):
-            yield "url", match.start(), match.start() + len(_untailed(match[0]))
+def found(text: str) -> list[Span]:
+    """What the server links in a text: (type, begin, end) in characters; of two that overlap the first and longer one."""
+    spans: list[Span] = []
+    end = 0
+    for span in sorted((*_addresses(text), *_tags(text)), key=lambda span: (span[1], -span[2])):
+        if span[1] >= end:
+            spans.append(span)
+            end = span[2]
+    return spans
+
+
+def _tags(text: str) -> Iterator[Span]:
     for match in _MENTION.finditer(text):
-        if len(match[1]) > 3 or match[1] in _INLINE_BOTS:
+        if len(match[1]) > 3 or match[1].lower() in _SHORT_NAMES:
             yield "mention", *match.span()
     for kind, pattern in (("bot_command", _COMMAND), ("hashtag", _HASHTAG), ("cashtag", _CASHTAG)):
         for match in pattern.finditer(text):
             yield kind, *match.span()
 
 
-def _untailed(address: str) -> str:
-    """Without the punctuation that ends a sentence; a bracket stays where it was opened inside."""
-    while address:
-        if address[-1] in ".,;:!?'…" or (address[-1] in ")]}" and address.count("([{"[")]}".index(address[-1])]) == 0):
-            address = address[:-1]
-        else:
-            break
-    return address
+def _addresses(text: str) -> Iterator[Span]:
+    for match in _EMAIL.finditer(text) if "@" in text else ():
+        yield "email", *match.span()
+    for match in _TG.finditer(text) if "://" in text else ():
+        yield "url", match.start(), _path_end(text, match.end())
+    for match in _RUN.finditer(text):
+        if "." in match[0] and (span := _address(text, match.start(), match.end())):
+            yield span
 
 
-def _known(host: str) -> bool:
-    """Whether a bare host is one to link: an IPv4 address, or a known last label that is not just a capitalised word."""
-    if _ADDRESS.fullmatch(host):
-        return all(int(part) < 256 for part in host.split("."))
-    last = host.rpartition(".")[2]
-    capitalised = last[:1] != last[:1].lower() and last[1:] == last[1:].lower()
-    return last.lower() in TLDS and not capitalised
+def _address(text: str, begin: int, end: int) -> Span | None:
+    """The address whose host stands there, with its protocol, port and path."""
+    before = text[max(0, begin - 40) : begin]
+    protocol = _protocol(before)
+    if not protocol and re.search(r"[\w/#@]$", before):
+        return None
+    port = _PORT.match(text, end)
+    last = _path_end(text, port.end() if port and int(port[1]) < 65536 else end)
+    host = text[begin:end]
+    if last == end:
+        host = host.rstrip(".")
+        last = begin + len(host)
+    return ("url", begin - len(protocol), last) if _is_host(host, known=not protocol) else None
+
+
+def _protocol(before: str) -> str:
+    """`http://`, `https://` or `ftp://` when that stands at the end, also behind other letters."""
+    match = _PROTOCOL.search(before)
+    name = match[1].lower() if match else ""
+    for known, others in (("http", ("shttp",)), ("https", ()), ("ftp", ("tftp", "sftp"))):
+        if name.endswith(known) and name not in others:
+            return before[-len(known) - 3 :]
+    return ""
+
+
+def _path_end(text: str, begin: int) -> int:
+    """Where the path ends that may begin there: before a bracket that nothing opened, without the end of a sentence."""
+    match = _PATH.match(text, begin)
+    if match is None:
+        return begin
+    path = match[0][: _balanced(match[0])].rstrip(_TAIL)
+    return begin + len(path) if path and path not in "?#" else begin
+
+
+def _balanced(path: str) -> int:
+    open_ = dict.fromkeys(_OPENS.values(), 0)
+    for number, character in enumerate(path):
+        if character in open_:
+            open_[character] += 1
+        elif character in _OPENS:
+            open_[_OPENS[character]] -= 1
+            if open_[_OPENS[character]] < 0:
+                return number
+    return len(path)
+
+
+def _is_host(host: str, *, known: bool) -> bool:
+    """Whether the server takes a host. `known`: its last label must be a top-level domain, as without a protocol."""
+    labels = host.split(".")
+    if len(labels) < 2 or any(not label or len(label) > 63 or label.endswith("-") for label in labels):
+        return False
+    if all(label.isdecimal() for label in labels):
+        return len(labels) == 4 and all(int(label) < 256 and str(int(label)) == label for label in labels)
+    last = labels[-1]
+    if last.startswith("xn--"):
+        return last[4:].isalnum() and len(last) > 5
+    return len(last) > 1 and not set(last) & set("_-") and "_" not in labels[-2] and (not known or _is_tld(last))
+
+
+def _is_tld(label: str) -> bool:
+    """In lower case, or all in upper case: `fin.Il` is the end of a sentence."""
+    capitalised = label != label.lower() and label[1:] == label[1:].lower()
+    return label.lower() in TLDS and not capitalised

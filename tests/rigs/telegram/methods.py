@@ -35,7 +35,7 @@ _SAME = (
 def send_message(call: Parameters) -> dict[str, Any]:
     chat = call.chat()
     text, entities = call.formatted()
-    thread = call.thread(chat)
+    reply_to = _reply_to(call, chat)
     preview = not (call.json("link_preview_options") or {}).get("is_disabled", False)
     shown = call.world.put(
         chat,
@@ -43,8 +43,8 @@ def send_message(call: Parameters) -> dict[str, Any]:
         text,
         entities,
         call.buttons(),
-        thread=thread,
-        reply_to=_reply_to(call, chat),
+        thread=_thread(call, chat, reply_to),
+        reply_to=reply_to,
         preview=preview,
         silent=call.flag("disable_notification"),
     )
@@ -54,7 +54,8 @@ def send_message(call: Parameters) -> dict[str, Any]:
 def send_document(call: Parameters) -> dict[str, Any]:
     chat = call.chat()
     caption, entities = call.formatted("caption", limit=CAPTION_UNITS, empty=True)
-    thread, reply_to, buttons = call.thread(chat), _reply_to(call, chat), call.buttons()
+    reply_to, buttons = _reply_to(call, chat), call.buttons()
+    thread = _thread(call, chat, reply_to)
     media = _uploaded(call)
     shown = call.world.put(chat, call.world.bot.id, caption, entities, buttons, thread=thread, reply_to=reply_to, media=media)
     return wire.message(call.world, shown)
@@ -86,6 +87,13 @@ def _reply_to(call: Parameters, chat: Chat) -> int | None:
     return int(number)
 
 
+def _thread(call: Parameters, chat: Chat, reply_to: int | None) -> int | None:
+    """The topic it goes to: the one that is named, else that of what it replies to."""
+    named = call.thread(chat)
+    replied = None if reply_to is None else call.world.ledger.message(chat.id, reply_to)
+    return replied.thread if named is None and replied else named
+
+
 def send_message_draft(call: Parameters) -> bool:
     chat = call.chat()
     number = call.number("draft_id")
@@ -96,7 +104,7 @@ def send_message_draft(call: Parameters) -> bool:
         call.violate("rule", "a draft without a number")
         raise bad("draft_id must be non-zero")
     text, entities = call.formatted(empty=True)
-    call.world.ledger.all_drafts.append(Draft(chat.id, call.thread(chat), number, text, entities))
+    call.world.ledger.all_drafts[chat.id].append(Draft(chat.id, call.thread(chat), number, text, entities))
     call.world.ledger.changed()
     return True
 
@@ -150,7 +158,7 @@ def send_chat_action(call: Parameters) -> bool:
     kind = call.text("action") or ""
     if kind not in ACTIONS:
         raise bad("wrong parameter action in request")
-    call.world.ledger.actions.append(Action(chat.id, call.thread(chat), kind))
+    call.world.ledger.actions[chat.id].append(Action(chat.id, call.thread(chat), kind))
     call.world.ledger.changed()
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -83,7 +84,7 @@ class Person:
         return [self.send_file(name, data, captions.pop() if captions else "", into, album=group) for name, data in files]
 
     def press(self, on: Shown, button: str | int = 0) -> Press:
-        """Press a button, by its number, its words or its data; an address only opens. What it brings is in the ledger."""
+        """Press a button, by its number, its words or its data. What it brings is in the ledger."""
         found = _button(on, button)
         press = Press(str(next(_QUERIES)), self.id, on, found)
         self._world.ledger.presses[press.query] = press
@@ -104,6 +105,11 @@ class Person:
         found = await self._world.ledger.until(lambda: self._world.ledger.answer(press), timeout_s)
         assert found is not None
         return found
+
+    def follow(self, url: str) -> Shown | None:
+        """Open an address; one of the bot with a payload starts the private chat with it."""
+        found = re.fullmatch(rf"(?:https://)?t\.me/{self._world.bot.username}\?start=([A-Za-z0-9_-]{{1,64}})", url)
+        return self.start(found[1]) if found else None
 
     def topic(self, name: str) -> int:
         """Open a topic in the private chat and return its id."""
