@@ -100,7 +100,7 @@ class Budget:
             self._tidy()
 
     async def _patience(self, of: Chat, *, live: bool, keep: int) -> None:
-        while (wait_s := self._wait_s(of, time.monotonic(), live=live, keep=keep)) > 0:
+        while (wait_s := self._wait_s(of, time.monotonic(), live=live, keep=keep)) > 0:  # noqa: ASYNC110 -- for the clock
             await asyncio.sleep(wait_s)
 
     def _wait_s(self, of: Chat, now: float, *, live: bool, keep: int) -> float:

@@ -30,6 +30,10 @@ for _name in ("httpx", "httpcore", "telegram"):
     logging.getLogger(_name).setLevel(logging.WARNING)  # below that they log addresses, which hold the token, and texts
 
 
+Json = Any
+"""A JSON value, as the server sent it."""
+
+
 class CallError(TelegramError):
     """A call did not succeed. `code` is the HTTP status, 0 without an answer.
 
@@ -66,7 +70,7 @@ class CallError(TelegramError):
 class _Wire(HTTPXRequest):
     """The library's HTTP client, with errors of ours, and downloads that stop at a limit."""
 
-    async def do_request(self, *args: Any, **options: Any) -> tuple[int, bytes]:
+    async def do_request(self, *args: Json, **options: Json) -> tuple[int, bytes]:
         """As `HTTPXRequest.do_request`; every status but success is raised as `CallError`."""
         try:
             code, payload = await super().do_request(*args, **options)
@@ -95,7 +99,7 @@ class _Wire(HTTPXRequest):
 
 
 class _Bot(Bot):
-    async def call(self, method: str, data: dict[str, Any], read_s: float) -> Any:
+    async def call(self, method: str, data: dict[str, Any], read_s: float) -> Json:
         return await self._post(method, data, read_timeout=read_s)
 
 
@@ -113,7 +117,7 @@ class Client:
         self._landed = asyncio.Event()
         self._landed.set()
 
-    async def call(self, method: str, data: dict[str, Any] | None = None) -> Any:
+    async def call(self, method: str, data: dict[str, Any] | None = None) -> Json:
         """Call a method and return its result, as JSON. Raises `CallError`."""
         self._flying += 1
         self._landed.clear()

@@ -14,11 +14,16 @@ class TelegramConfig(PlatformConfig):
     """The table `telegram` of the settings file. Budgets: 0 lifts one."""
 
     base_url: str = Field(
-        default="https://api.telegram.org/bot", description="the Bot API server; the token is put behind it, or where it says {token}"
+        default="https://api.telegram.org/bot",
+        description="the Bot API server; the token is put behind it, or where it says {token}",
     )
-    base_file_url: str | None = Field(default=None, description="where files are downloaded; by default the same server's /file/bot")
+    base_file_url: str | None = Field(
+        default=None, description="where files are downloaded; by default the same server's /file/bot"
+    )
     proxy: str | None = Field(default=None, description="a proxy for all calls; those of the environment are not used")
-    mode: Literal["polling", "webhook"] = Field(default="polling", description="ask for updates, or have them sent to webhook_url")
+    mode: Literal["polling", "webhook"] = Field(
+        default="polling", description="ask for updates, or have them sent to webhook_url"
+    )
     webhook_url: str | None = Field(default=None, description="the https address under which Telegram reaches our HTTP door")
     webhook_secret: SecretStr | None = Field(
         default=None, description="proves that an update comes from Telegram: 1 to 256 letters, digits, _ and -"

@@ -15,7 +15,7 @@ from adapters.types import Status, StoppedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from adapters.telegram.client import Client
+    from adapters.telegram.client import Client, Json
 
 _CONFLICTS = 3
 _LONGEST_S = 5.0
@@ -66,7 +66,7 @@ class Health:
         return reason
 
 
-async def insist(client: Client, health: Health, method: str, data: Callable[[], dict[str, Any]]) -> Any:
+async def insist(client: Client, health: Health, method: str, data: Callable[[], dict[str, Any]]) -> Json:
     """Call until it goes well, with new connections after some failures. Raises `StoppedError`."""
     while True:
         try:

@@ -1,7 +1,7 @@
 """The one way in, for polling and webhook: each update is taken by the host before the platform is told.
 
-An update that fails is offered again; after five tries it is set aside, and what waits behind it goes on. Its tries are counted in
-the ledger: while that cannot be written either (the disk is full), nothing is counted and nothing is set aside.
+An update that fails is offered again; after five tries it is set aside, and what waits behind it goes on. Its tries are counted
+in the ledger: while that cannot be written either (the disk is full), nothing is counted and nothing is set aside.
 """
 
 from __future__ import annotations

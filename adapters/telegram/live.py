@@ -16,6 +16,7 @@ from adapters.text import Rich, telegram_live
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from adapters.telegram.client import Json
     from adapters.telegram.outgoing import Call, Outgoing
     from adapters.types import Ledger, Live, Origin
 
@@ -107,9 +108,7 @@ class Showings:
         data = {"action": "typing", "message_thread_id": options.get("thread")}
         await self._out.call(origin.message.chat, "sendChatAction", data)
 
-    async def _words(
-        self, origin: Origin, showing: Showing, live: Callable[[], Live | None], reply_to: int | None
-    ) -> None:
+    async def _words(self, origin: Origin, showing: Showing, live: Callable[[], Live | None], reply_to: int | None) -> None:
         """The words so far, or what is waited for; nothing when that is shown already."""
 
         async def make() -> Call | None:
@@ -123,7 +122,7 @@ class Showings:
             showing.shown, showing.shown_at = (text, now.stop is not None), time.monotonic()
             return self._call(origin, showing, rich, now, reply_to)
 
-        async def done(result: Any) -> None:
+        async def done(result: Json) -> None:
             await self._placed(origin, showing, result)
 
         now = live()
@@ -148,7 +147,7 @@ class Showings:
         stale = self._drafted(origin) and time.monotonic() - showing.shown_at > _DRAFT_S
         return text if stale or showing.shown != (text, now.stop is not None) else None
 
-    async def _placed(self, origin: Origin, showing: Showing, result: Any) -> None:
+    async def _placed(self, origin: Origin, showing: Showing, result: Json) -> None:
         """Something is shown. Of a new message the id is written down at once: it must be found again after a crash."""
         if showing.lost and isinstance(result, dict):
             showing.live, showing.lost = f"{self._out.at(origin.message.chat)}:{result['message_id']}", False
@@ -179,7 +178,6 @@ class Showings:
         reply = None if reply_to is None else {"message_id": reply_to, "allow_sending_without_reply": True}
         showing.lost = True  # until we are told which message it is
         return "sendMessage", {**said, "message_thread_id": thread, "reply_parameters": reply}
-
 
 
 def _key(origin: Origin) -> str:

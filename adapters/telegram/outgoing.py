@@ -1,6 +1,7 @@
 """Every call to a chat: in its turn within the chat's budget, one at a time, at the chat's present id.
 
-A 429 makes that chat alone wait. A call that was begun is let come to its end: cancelling who waits for it leaves nothing in flight.
+A 429 makes that chat alone wait. A call that was begun comes to its end: cancelling who waits for it leaves nothing in
+flight.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from adapters.telegram.budget import Budget
-    from adapters.telegram.client import Client
+    from adapters.telegram.client import Client, Json
 
 Call = tuple[str, dict[str, Any]]
 
@@ -28,13 +29,13 @@ class Outgoing:
         self.chats: dict[str, str] = {}
         self.moved: Callable[[str, str], Awaitable[None]] | None = None
 
-    async def call(self, chat: str, method: str, data: dict[str, Any]) -> Any:
+    async def call(self, chat: str, method: str, data: dict[str, Any]) -> Json:
         """Call a method for a chat, in its turn. Raises `CallError`."""
         async with self.budget.turn(self.at(chat)):
             return await self._to_the_end(self._called(chat, method, data))
 
     async def live(
-        self, chat: str, make: Callable[[], Awaitable[Call | None]], done: Callable[[Any], Awaitable[None]], *, keep: int
+        self, chat: str, make: Callable[[], Awaitable[Call | None]], done: Callable[[Json], Awaitable[None]], *, keep: int
     ) -> None:
         """Wait for the turn of something live, then ask what to call; None: nothing. `done` is told the result.
 
@@ -47,7 +48,7 @@ class Outgoing:
             else:
                 await self._to_the_end(self._told(chat, made, done))
 
-    async def _told(self, chat: str, made: Call, done: Callable[[Any], Awaitable[None]]) -> None:
+    async def _told(self, chat: str, made: Call, done: Callable[[Json], Awaitable[None]]) -> None:
         await done(await self._called(chat, *made))
 
     def at(self, chat: str) -> str:
@@ -58,7 +59,7 @@ class Outgoing:
             chat = self.chats[chat]
         return chat
 
-    async def _called(self, chat: str, method: str, data: dict[str, Any]) -> Any:
+    async def _called(self, chat: str, method: str, data: dict[str, Any]) -> Json:
         try:
             return await self._once(chat, method, data)
         except CallError as error:
@@ -67,7 +68,7 @@ class Outgoing:
             await self.moved(self.at(chat), str(error.moved_to))
             return await self._once(chat, method, data)
 
-    async def _once(self, chat: str, method: str, data: dict[str, Any]) -> Any:
+    async def _once(self, chat: str, method: str, data: dict[str, Any]) -> Json:
         if self.client is None:
             raise CallError("not connected to Telegram")
         to = self.at(chat)
@@ -78,7 +79,7 @@ class Outgoing:
                 self.budget.pause(to, error.retry_after or 1.0)
             raise
 
-    async def _to_the_end(self, work: Awaitable[Any]) -> Any:
+    async def _to_the_end(self, work: Awaitable[Json]) -> Json:
         task = asyncio.ensure_future(work)
         try:
             return await asyncio.shield(task)

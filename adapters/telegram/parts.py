@@ -50,7 +50,7 @@ def keyboard(buttons: Sequence[Button]) -> list[list[dict[str, str]]]:
     for button in (button for button in buttons if button.kind == "source"):
         shown = _button(button)
         need = units(shown["text"]) + 2
-        if not rows or need > room or len(rows[-1]) >= 8:  # noqa: PLR2004 -- as many as a row may hold
+        if not rows or need > room or len(rows[-1]) >= 8:
             rows.append([])
             room = _ROW_UNITS
         rows[-1].append(shown)
@@ -117,5 +117,7 @@ def _summary(text: str) -> str:
 
 def _content(reply: Reply) -> str:
     """The whole answer as Markdown, its sources at the end."""
-    lines = [f"[{s.n}] {s.title}" + (f" › {s.locator}" if s.locator else "") + (f" {s.url}" if s.url else "") for s in reply.citations]
+    lines = [
+        f"[{s.n}] {s.title}" + (f" › {s.locator}" if s.locator else "") + (f" {s.url}" if s.url else "") for s in reply.citations
+    ]
     return "\n\n".join([reply.text, "\n".join(lines)]).strip() + "\n"

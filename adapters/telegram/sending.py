@@ -96,7 +96,7 @@ class Sending:
 
 
 def _mended(data: dict[str, Any], payload: dict[str, Any], error: CallError) -> dict[str, Any] | None:
-    """The same call without what was refused, None when there is nothing left to leave out. It ends: each leaves out one thing."""
+    """The same call without what was refused, None when there is nothing to leave out. It ends: each leaves out one."""
     said = error.description.lower()
     if error.code != 400 or "not modified" in said or any(one in said for one in (*_CLOSED, *_GONE)):
         return None

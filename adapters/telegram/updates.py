@@ -14,6 +14,7 @@ from adapters.types import Message, Press
 
 if TYPE_CHECKING:
     from adapters.telegram.addressed import Ear
+    from adapters.telegram.client import Json
 
 ALLOWED = ["message", "edited_message", "callback_query", "my_chat_member"]
 
@@ -62,7 +63,7 @@ class Move:
 Read = Piece | Edit | Tap | Move | None
 
 
-def update_id(update: Any) -> int:
+def update_id(update: Json) -> int:
     """The number by which an update is confirmed. Raises `MalformedError`."""
     number = update.get("update_id") if isinstance(update, dict) else None
     if not isinstance(number, int):
