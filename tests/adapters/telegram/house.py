@@ -58,9 +58,8 @@ class Host:
         self.says: Said | None = None
         self.pressed = Pressed()
         self.wait_s = 0.0
-        self._changed = asyncio.Event()
 
-    async def receive(self, message: Message, mark: tuple[str, str] | None = None) -> int | Said | None:
+    async def receive(self, message: Message, mark: object = None) -> int | Said | None:  # noqa: ARG002
         self.tries.append(message.id)
         await asyncio.sleep(self.wait_s)
         if self.fails(message):
@@ -71,30 +70,23 @@ class Host:
         if message.id not in known:
             self.messages.append(message)
             known.append(message.id)
-        self._changed.set()
         return known.index(message.id) + 1
 
     async def edited(self, message: Message) -> None:
         self.edits.append(message)
-        self._changed.set()
 
-    async def deleted(self, platform: str, account: str, ids: Sequence[str]) -> None:
+    async def deleted(self, platform: str, account: str, ids: Sequence[str]) -> None:  # noqa: ARG002
         raise AssertionError("Telegram does not tell")
 
     async def press(self, press: Press) -> Pressed:
         self.presses.append(press)
-        self._changed.set()
         return self.pressed
 
-    async def moved(self, platform: str, chat: str, to: str) -> None:
+    async def moved(self, platform: str, chat: str, to: str) -> None:  # noqa: ARG002
         self.moves.append((chat, to))
-        self._changed.set()
 
-    async def until(self, seen: Callable[[], object], timeout_s: float = 10.0) -> None:
-        async with asyncio.timeout(timeout_s):
-            while not seen():
-                self._changed.clear()
-                await self._changed.wait()
+    async def until(self, seen: Callable[[], object]) -> None:
+        await until(seen)
 
     async def has(self, count: int) -> list[Message]:
         """Wait for so many messages."""
@@ -141,6 +133,13 @@ class House:
         """The last of so many messages, as something to be answered."""
         messages = await self.host.has(count)
         return Origin(count, messages[count - 1], 0.0, live)
+
+
+async def until(seen: Callable[[], object], timeout_s: float = 10.0) -> None:
+    """Wait until something is true."""
+    async with asyncio.timeout(timeout_s):
+        while not seen():
+            await asyncio.sleep(0.005)
 
 
 def file(identifier: str, size: int) -> Attachment:

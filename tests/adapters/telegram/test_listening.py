@@ -127,7 +127,7 @@ async def test_a_paste_that_the_client_splits_is_one_message(rig: Telegram, hous
     if group is not None:
         karim.say("what a long text", group)
     (message,) = await house.host.has(1)
-    assert len(pieces) == 3
+    assert len(pieces) == 4
     assert message.text.split() == words
     assert message.options["pieces"] == [piece.id for piece in pieces]
     nora.say("@grillon_bot short", group)
