@@ -34,8 +34,8 @@ class TelegramConfig(PlatformConfig):
         default=0.8, ge=0, le=5, description="how long the further pieces of a long paste or an album are waited for"
     )
     chat_per_second: float = Field(default=1, ge=0, description="calls to one private chat a second")
-    group_per_minute: float = Field(default=20, ge=0, description="calls to one group a minute")
-    global_per_second: float = Field(default=30, ge=0, description="calls to all chats a second")
+    group_per_minute: int = Field(default=20, ge=0, description="calls to one group a minute")
+    global_per_second: int = Field(default=30, ge=0, description="calls to all chats a second")
 
     @field_validator("base_url", "base_file_url", "webhook_url", "proxy")
     @classmethod

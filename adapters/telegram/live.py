@@ -9,6 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from adapters.limits import Priority
 from adapters.telegram.client import CallError
 from adapters.telegram.parts import keyboard
 from adapters.text import Rich, telegram_live
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from adapters.telegram.client import Json
     from adapters.telegram.outgoing import Call, Outgoing
+    from adapters.telegram.config import TelegramConfig
     from adapters.types import Ledger, Live, Origin
 
 _LONGEST = 4096
@@ -27,6 +29,8 @@ _DRAFT_S = 20.0
 """A draft stands for thirty."""
 _NOTE_AFTER_S = 2.0
 """In a group a note becomes a message only when the wait is worth one."""
+_GROUP_S = 4.0
+"""Between two edits in a group, of whichever answers."""
 _MOST = 10_000
 _OFF_LOOP = 2000
 
@@ -48,8 +52,11 @@ class Showing:
 class Showings:
     """All answers that are being written. `point` is called with `edit` when something of one has been shown."""
 
-    def __init__(self, out: Outgoing, ledger: Ledger, point: Callable[[str], None]) -> None:
+    def __init__(self, out: Outgoing, ledger: Ledger, config: TelegramConfig, point: Callable[[str], None]) -> None:
         self._out, self._ledger, self._point = out, ledger, point
+        self._private_s = 1 / config.chat_per_second if config.chat_per_second else 0.0
+        self._group_s = _GROUP_S if config.group_per_minute else 0.0
+        self._paced: OrderedDict[str, float] = OrderedDict()
         self._all: OrderedDict[int, Showing] = OrderedDict()
         self._drafts = True
 
@@ -100,13 +107,13 @@ class Showings:
             eyes = [{"type": "emoji", "emoji": "👀"}]
             data = {"message_id": options.get("message_id"), "reaction": eyes}
             try:
-                await self._out.call(origin.message.chat, "setMessageReaction", data)
+                await self._out.call(origin.message.chat, "setMessageReaction", data, Priority.TYPING)
             except CallError as error:
                 _log.debug("telegram: no reaction: %s", error)
             else:
                 return
         data = {"action": "typing", "message_thread_id": options.get("thread")}
-        await self._out.call(origin.message.chat, "sendChatAction", data)
+        await self._out.call(origin.message.chat, "sendChatAction", data, Priority.TYPING)
 
     async def _words(self, origin: Origin, showing: Showing, live: Callable[[], Live | None], reply_to: int | None) -> None:
         """The words so far, or what is waited for; nothing when that is shown already."""
@@ -128,13 +135,26 @@ class Showings:
         now = live()
         if self._news(origin, showing, now) is None or now is None:
             return
+        self._out.reserve(origin.message.chat, _parts(now.text), origin.inbox_id)
+        await self._pace(origin)
         try:
-            await self._out.live(origin.message.chat, make, done, keep=_parts(now.text))
+            await self._out.live(origin.message.chat, make, done)
         except CallError as error:
             showing.lost = showing.lost and error.maybe
             showing.shown = ("", False)
             self._failed(origin, showing, error)
             raise
+
+    async def _pace(self, origin: Origin) -> None:
+        """Words follow each other in a chat at a pace, whatever the budget still has."""
+        message = origin.message
+        pace_s = self._private_s if message.private else self._group_s
+        while (wait_s := self._paced.get(message.chat, 0.0) + pace_s - time.monotonic()) > 0:  # noqa: ASYNC110 -- for the clock
+            await asyncio.sleep(wait_s)
+        self._paced[message.chat] = time.monotonic()
+        self._paced.move_to_end(message.chat)
+        if len(self._paced) > _MOST:
+            self._paced.popitem(last=False)
 
     def _news(self, origin: Origin, showing: Showing, now: Live | None) -> str | None:
         """What is to be shown and is not."""

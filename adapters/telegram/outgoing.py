@@ -9,44 +9,56 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from adapters.limits import Budgets, Priority, Rate, Rule
 from adapters.telegram.client import CallError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
-    from adapters.telegram.budget import Budget
     from adapters.telegram.client import Client, Json
+    from adapters.telegram.config import TelegramConfig
 
 Call = tuple[str, dict[str, Any]]
+
+_BURST = 3
+"""So many calls to a private chat may follow each other at once, if the mean is kept."""
+_GRACE_S = 0.05
 
 
 class Outgoing:
     """The way out. `client` and `moved` are set by each run; `chats` maps former ids of groups to present ones."""
 
-    def __init__(self, budget: Budget) -> None:
-        self.budget = budget
+    def __init__(self, config: TelegramConfig) -> None:
         self.client: Client | None = None
         self.chats: dict[str, str] = {}
         self.moved: Callable[[str, str], Awaitable[None]] | None = None
+        self._budgets = _budgets(config)
 
-    async def call(self, chat: str, method: str, data: dict[str, Any]) -> Json:
+    async def call(self, chat: str, method: str, data: dict[str, Any], priority: Priority = Priority.FINAL) -> Json:
         """Call a method for a chat, in its turn. Raises `CallError`."""
-        async with self.budget.turn(self.at(chat)):
+        async with self._turn(chat, priority):
             return await self._to_the_end(self._called(chat, method, data))
 
     async def live(
-        self, chat: str, make: Callable[[], Awaitable[Call | None]], done: Callable[[Json], Awaitable[None]], *, keep: int
+        self, chat: str, make: Callable[[], Awaitable[Call | None]], done: Callable[[Json], Awaitable[None]]
     ) -> None:
         """Wait for the turn of something live, then ask what to call; None: nothing. `done` is told the result.
 
-        `keep` calls are left for later. Raises `CallError`.
+        Raises `CallError`.
         """
-        async with self.budget.turn(self.at(chat), live=True, keep=keep) as spent:
+        async with self._turn(chat, Priority.LIVE):
             made = await make()
-            if made is None:
-                spent.give_back()
-            else:
+            if made is not None:
                 await self._to_the_end(self._told(chat, made, done))
+
+    def reserve(self, chat: str, calls: int, holder: int) -> None:
+        """Keep so many calls of a chat for the parts of an answer."""
+        self._budgets.reserve(self.at(chat), calls, holder)
+
+    def _turn(self, chat: str, priority: Priority) -> AbstractAsyncContextManager[None]:
+        to = self.at(chat)
+        return self._budgets.turn(to, "group" if to.startswith("-") else "private", priority)
 
     async def _told(self, chat: str, made: Call, done: Callable[[Json], Awaitable[None]]) -> None:
         await done(await self._called(chat, *made))
@@ -76,7 +88,7 @@ class Outgoing:
             return await self.client.call(method, {"chat_id": int(to), **data})
         except CallError as error:
             if error.code == 429:
-                self.budget.pause(to, error.retry_after or 1.0)
+                self._budgets.pause(to, (error.retry_after or 1.0) + _GRACE_S)
             raise
 
     async def _to_the_end(self, work: Awaitable[Json]) -> Json:
@@ -88,3 +100,13 @@ class Outgoing:
             if not task.cancelled():
                 task.exception()
             raise
+
+
+def _budgets(config: TelegramConfig) -> Budgets:
+    """The settings' rates; 0 lifts one."""
+    per_s, group, whole = config.chat_per_second, config.group_per_minute, config.global_per_second
+    rules = {
+        "private": Rule((Rate(_BURST, _BURST / per_s),) if per_s else ()),
+        "group": Rule((Rate(group, 60.0),) if group else ()),
+    }
+    return Budgets(rules, (Rate(whole, 1.0),) if whole else ())

@@ -1,6 +1,7 @@
 """The final text, cut into Telegram's messages: entities, never a parse mode; sources under it; buttons on the last one.
 
-A payload is `{"kind": "text", "text", "entities", "plain", "buttons"}` or `{"kind": "file", "name", "content", "buttons"}`.
+A payload is `{"kind": "text", "text", "entities", "plain", "buttons"}` or `{"kind": "file", "name", "content", "buttons"}`,
+with `left`, the number of parts behind it.
 Pure: nothing here waits or calls.
 """
 
@@ -40,6 +41,8 @@ def parts_of(reply: Reply, file_from: int, say: Callable[[str, str], str]) -> li
     if not payloads:
         payloads = [_text(rich("…"))]
     payloads[-1]["buttons"] = keyboard(reply.buttons)
+    for left, payload in enumerate(reversed(payloads)):
+        payload["left"] = left
     return [Part(payload) for payload in payloads]
 
 

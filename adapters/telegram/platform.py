@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from adapters.telegram.addressed import Ear, Me
-from adapters.telegram.budget import Budget
 from adapters.telegram.client import Client
 from adapters.telegram.connection import Health, insist
 from adapters.telegram.errands import Errands
@@ -56,8 +55,8 @@ class TelegramPlatform:
     ) -> None:
         self._config, self._ledger, self._commands, self._say, self._point = config, ledger, commands, say, point
         self._health = Health(patience_s)
-        self._out = Outgoing(Budget(config))
-        self._showings = Showings(self._out, ledger, point)
+        self._out = Outgoing(config)
+        self._showings = Showings(self._out, ledger, config, point)
         self._sending = Sending(self._out)
         self._presses = Presses(self._out, say)
         self._webhook: Webhook | None = None
@@ -100,6 +99,7 @@ class TelegramPlatform:
         sent = await self._sending.send(origin, part, live, reply_to, tried=tried_s is not None)
         if is_first:
             await self._showings.forget(origin)
+        self._out.reserve(origin.message.chat, part.payload.get("left", 0), origin.inbox_id)
         return sent
 
     async def accept(self, secret: str | None, body: bytes) -> int:
