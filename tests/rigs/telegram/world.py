@@ -60,7 +60,7 @@ class World:
         self.bot = User(int(token.partition(":")[0]), "Grillon", username, is_bot=True)
         self.privacy = privacy
         self.ledger = Ledger()
-        self.updates = Updates()
+        self.updates = Updates(self.ledger.changed)
         self.users: dict[int, User] = {self.bot.id: self.bot}
         self.chats: dict[int, Chat] = {}
         self.media: dict[str, Media] = {}
