@@ -64,6 +64,13 @@ async def test_a_fault_is_the_error_it_should_be_and_is_before_or_after_the_effe
     assert (await bot.send_message(ann.id, "then")).text == "then"
 
 
+async def test_a_group_can_migrate_in_the_middle_of_a_call(bot: Bot, rig: Telegram) -> None:
+    rig.faults.add("migrated", "sendMessage", migrate_to=-1001)
+    with pytest.raises(ChatMigrated) as caught:
+        await bot.send_message(rig.group("Family").id, "hm")
+    assert caught.value.new_chat_id == -1001
+
+
 async def test_a_slow_answer_is_an_answer(bot: Bot, rig: Telegram) -> None:
     rig.faults.add("slow", "sendMessage", delay_s=0.2)
     begun = time.monotonic()

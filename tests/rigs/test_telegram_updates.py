@@ -90,6 +90,12 @@ async def test_a_webhook_is_pushed_to_until_it_takes_the_update(bot: Bot, rig: T
         said = [rig.person("Ann").say(text) for text in ("one", "two")]
         await rig.ledger.until(lambda: not rig.updates.pending())
         assert seen == [("s3cret", said[0].update)] * 3 + [("s3cret", said[1].update)]
+        async with rig.offline():
+            late = rig.person("Bob").say("nobody hears")
+            await asyncio.sleep(0.1)
+            assert len(seen) == 4
+        await rig.ledger.until(lambda: not rig.updates.pending())
+        assert seen[4:] == [("s3cret", late.update)]
         info = await bot.get_webhook_info()
         assert (info.pending_update_count, info.last_error_message) == (
             0,

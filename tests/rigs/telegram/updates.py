@@ -46,6 +46,7 @@ class Updates:
         self.webhook = Webhook()
         self.polls: list[Poll] = []
         self.retry_s = 0.05
+        self.offline = False
         self.pushes: list[tuple[int, int]] = []
         self._pending: dict[int, dict[str, Any]] = {}
         self._waiting: asyncio.Future[None] | None = None
@@ -125,7 +126,7 @@ class Updates:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
             while True:
                 self._more.clear()
-                if not self.webhook.url or not self._pending:
+                if self.offline or not self.webhook.url or not self._pending:
                     await self._more.wait()
                     continue
                 number = next(iter(self._pending))
@@ -148,6 +149,11 @@ class Updates:
         if failure:
             self.webhook.failed_at, self.webhook.failure = int(time.time()), failure
         return failure is None
+
+    def reach(self, *, offline: bool) -> None:
+        """Whether the network is gone, for a webhook too."""
+        self.offline = offline
+        self._more.set()
 
     def set_webhook(self, webhook: Webhook) -> None:
         """Push from now on, or with an empty address be polled again."""

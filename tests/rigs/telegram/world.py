@@ -67,6 +67,8 @@ class World:
         self.commands: dict[tuple[str, str], list[dict[str, str]]] = {}
         self.private_topics = False
         self._numbers = {"user": count(FIRST_PERSON), "group": count(FIRST_GROUP), "supergroup": count(FIRST_SUPERGROUP)}
+        self.queries = count(4_382_000_001)
+        self.albums = count(13_900_001)
         self._messages = count(101)
         self._own_messages: dict[int, count[int]] = {}
         self._files = count(1)
