@@ -81,12 +81,13 @@ class Door:
     async def call(self, request: web.Request) -> web.Response:
         """A method."""
         method = request.match_info["method"]
-        parameters = await read(request, self._world, method)
-        call = Call(method, parameters.chat_id, parameters.values)
+        call = Call(method, None, {})
         self._world.ledger.calls.append(call)
-        if parameters.text("parse_mode"):
-            self._world.ledger.parse_modes.append(call)
         try:
+            parameters = await read(request, self._world, method)
+            call.chat, call.parameters = parameters.chat_id, parameters.values
+            if parameters.text("parse_mode"):
+                self._world.ledger.parse_modes.append(call)
             result = await self._result(call, parameters, request)
         except errors.ApiError as error:
             call.status = error.status
@@ -167,9 +168,17 @@ async def read(request: web.Request, world: World, method: str) -> Parameters:
                 parameters.values[name] = value
     elif body := await request.read():
         parameters.values |= (
-            orjson.loads(body) if kind == "application/json" else dict(parse_qsl(body.decode(), keep_blank_values=True))
+            _object(body) if kind == "application/json" else dict(parse_qsl(body.decode(), keep_blank_values=True))
         )
     return parameters
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise errors.bad("can't parse JSON object") from error
+    return found if isinstance(found, dict) else {}
 
 
 def _json(status: int, body: dict[str, Any]) -> web.Response:

@@ -26,6 +26,8 @@ _BLANKS = ("", " ", "\n")
 _UNSEEN = re.compile(r"[\s\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2060-\u2069\u3164\ufe00-\ufe0f\ufeff]*")
 _DROPPED = frozenset("\r\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u0333\u033f\u030a")
 
+_UNCLEAN = re.compile("[\0-\x09\x0b-\x1f" + "".join(_DROPPED) + "]")
+
 
 def units(text: str) -> int:
     """The length as the server counts it, in UTF-16 units."""
@@ -34,6 +36,8 @@ def units(text: str) -> int:
 
 def offsets(text: str) -> list[int]:
     """Where each character begins, in UTF-16 units, and at the end the length of all."""
+    if units(text) == len(text):
+        return list(range(len(text) + 1))
     return list(accumulate((2 if character > "\uffff" else 1 for character in text), initial=0))
 
 
@@ -91,6 +95,8 @@ def _end(entity: Entity) -> int:
 
 def cleaned(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
     """Text and entities as the server keeps them: without control and bidi characters, trimmed, at most 100 entities."""
+    if text and text[0] not in _BLANKS and text[-1] not in _BLANKS and not _UNCLEAN.search(text):
+        return text, entities[:MAX_ENTITIES]
     kept = [_clean(character) for character in text]
     lead = min((entity["offset"] for entity in entities), default=len(text))
     begin = _first(kept, lead)

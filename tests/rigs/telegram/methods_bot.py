@@ -29,9 +29,7 @@ async def get_updates(call: Parameters) -> list[dict[str, Any]]:
     call.world.updates.allow(call.json("allowed_updates"))
     limit = min(max(call.number("limit") or 100, 1), 100)
     timeout_s = min(float(call.text("timeout") or 0), MAX_POLL_S)
-    found = await call.world.updates.poll(call.number("offset"), limit, timeout_s)
-    call.world.ledger.changed()
-    return found
+    return await call.world.updates.poll(call.number("offset"), limit, timeout_s)
 
 
 def set_webhook(call: Parameters) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 from tests.rigs.telegram import wire
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
 
     from tests.rigs.telegram.records import Answer, Media
     from tests.rigs.telegram.world import User, World
-
-_QUERIES = count(4_382_000_001)
-_ALBUMS = count(13_900_001)
 
 
 class Person:
@@ -79,14 +75,14 @@ class Person:
 
     def album(self, files: Iterable[tuple[str, bytes]], caption: str = "", into: Group | None = None) -> list[Shown]:
         """Send files as one album; the caption stands under the first."""
-        group = str(next(_ALBUMS))
+        group = str(next(self._world.albums))
         captions = [caption]
         return [self.send_file(name, data, captions.pop() if captions else "", into, album=group) for name, data in files]
 
     def press(self, on: Shown, button: str | int = 0) -> Press:
         """Press a button, by its number, its words or its data. What it brings is in the ledger."""
         found = _button(on, button)
-        press = Press(str(next(_QUERIES)), self.id, on, found)
+        press = Press(str(next(self._world.queries)), self.id, on, found)
         self._world.ledger.presses[press.query] = press
         payload = {
             "id": press.query,

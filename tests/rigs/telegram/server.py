@@ -101,12 +101,14 @@ class Telegram:
         self._site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await self._site.start()
         self.port = self._runner.addresses[-1][1]
+        self.updates.reach(offline=False)
 
     async def go_offline(self) -> None:
         """The network goes: nobody listens, all connections are reset."""
         if self._site is None or self._runner is None:
             return
         site, self._site = self._site, None
+        self.updates.reach(offline=True)
         await site.stop()
         self.reset_connections()
 

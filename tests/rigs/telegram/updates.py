@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import orjson
 
-from tests.rigs.telegram.errors import other_poller, webhook_active
+from tests.rigs.telegram.errors import ApiError, other_poller, webhook_active
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 UNASKED = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
 
@@ -38,11 +40,13 @@ class Poll:
 class Updates:
     """What the bot was told or will be. An update is gone once a later offset was asked, or a webhook took it."""
 
-    def __init__(self, first: int = 710_000_001) -> None:
-        self.next_id = first
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self.next_id = 710_000_001
+        self._changed = changed
         self.webhook = Webhook()
         self.polls: list[Poll] = []
         self.retry_s = 0.05
+        self.offline = False
         self.pushes: list[tuple[int, int]] = []
         self._pending: dict[int, dict[str, Any]] = {}
         self._waiting: asyncio.Future[None] | None = None
@@ -59,6 +63,11 @@ class Updates:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
         return number
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody polls now."""
+        return self._waiting is not None and not self._waiting.done()
 
     def pending(self) -> list[dict[str, Any]]:
         """What still can be fetched."""
@@ -82,8 +91,7 @@ class Updates:
         self.polls.append(Poll(offset))
         if self.webhook.url:
             raise webhook_active()
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(other_poller())
+        self._end(other_poller())
         self._confirm(offset)
         if not self._pending and timeout_s > 0:
             await self._wait(timeout_s)
@@ -91,6 +99,7 @@ class Updates:
 
     async def _wait(self, timeout_s: float) -> None:
         waiting = self._waiting = asyncio.get_running_loop().create_future()
+        self._changed()
         try:
             async with asyncio.timeout(timeout_s):
                 await waiting
@@ -99,6 +108,12 @@ class Updates:
         finally:
             if self._waiting is waiting:
                 self._waiting = None
+            self._changed()
+
+    def _end(self, error: ApiError) -> None:
+        """Let the poll that waits fail."""
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(error)
 
     def _confirm(self, offset: int | None) -> None:
         if offset is None or offset == 0:
@@ -111,12 +126,13 @@ class Updates:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
             while True:
                 self._more.clear()
-                if not self.webhook.url or not self._pending:
+                if self.offline or not self.webhook.url or not self._pending:
                     await self._more.wait()
                     continue
                 number = next(iter(self._pending))
                 if await self._pushed(session, number):
                     self._pending.pop(number, None)
+                    self._changed()
                 else:
                     await asyncio.sleep(self.retry_s)
 
@@ -134,11 +150,15 @@ class Updates:
             self.webhook.failed_at, self.webhook.failure = int(time.time()), failure
         return failure is None
 
+    def reach(self, *, offline: bool) -> None:
+        """Whether the network is gone, for a webhook too."""
+        self.offline = offline
+        self._more.set()
+
     def set_webhook(self, webhook: Webhook) -> None:
         """Push from now on, or with an empty address be polled again."""
         self.webhook = webhook
         self.allow(webhook.allowed)
-        if webhook.url and self._waiting is not None and not self._waiting.done():
-            with contextlib.suppress(asyncio.InvalidStateError):
-                self._waiting.set_exception(webhook_active())
+        if webhook.url:
+            self._end(webhook_active())
         self._more.set()

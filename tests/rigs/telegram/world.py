@@ -60,13 +60,15 @@ class World:
         self.bot = User(int(token.partition(":")[0]), "Grillon", username, is_bot=True)
         self.privacy = privacy
         self.ledger = Ledger()
-        self.updates = Updates()
+        self.updates = Updates(self.ledger.changed)
         self.users: dict[int, User] = {self.bot.id: self.bot}
         self.chats: dict[int, Chat] = {}
         self.media: dict[str, Media] = {}
         self.commands: dict[tuple[str, str], list[dict[str, str]]] = {}
         self.private_topics = False
         self._numbers = {"user": count(FIRST_PERSON), "group": count(FIRST_GROUP), "supergroup": count(FIRST_SUPERGROUP)}
+        self.queries = count(4_382_000_001)
+        self.albums = count(13_900_001)
         self._messages = count(101)
         self._own_messages: dict[int, count[int]] = {}
         self._files = count(1)
