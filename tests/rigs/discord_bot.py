@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,15 @@ class Bot(discord.Client):
         self.seen: list[discord.Message] = []
         self.happened: list[str] = []
         self.raw: list[Any] = []
+        self.members: list[tuple[discord.Member, discord.Member]] = []
+        _add_commands(self.tree)
+
+    async def setup_hook(self) -> None:
+        await self.tree.set_translator(_Names())
+        await self.tree.sync()
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Do not wait five seconds before another IDENTIFY."""
 
     async def on_ready(self) -> None:
         self.happened.append("ready")
@@ -42,6 +52,13 @@ class Bot(discord.Client):
             if (words := message.clean_content.partition("echo ")[2]) and not message.author.bot:
                 await message.reply(words, nonce=str(message.id))
 
+    async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
+        self.members.append((before, after))
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        if interaction.type is discord.InteractionType.component:
+            await interaction.response.send_message("the passage", ephemeral=True)
+
     async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
         self.raw.append(event)
 
@@ -50,6 +67,35 @@ class Bot(discord.Client):
 
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         self.raw.append(event)
+
+
+class _Names(app_commands.Translator):
+    async def translate(
+        self, string: app_commands.locale_str, locale: discord.Locale, _context: app_commands.TranslationContextTypes
+    ) -> str | None:
+        return {"ask": "demander"}.get(string.message) if locale is discord.Locale.french else None
+
+
+def _add_commands(tree: app_commands.CommandTree) -> None:
+    """`/ask question`, `/show file`, and an entry in the menu of a message; usable everywhere."""
+
+    @tree.command(name=app_commands.locale_str("ask"), description="Ask")
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    async def ask(interaction: discord.Interaction, question: str) -> None:
+        await interaction.response.defer(thinking=True)
+        view = discord.ui.View(timeout=None)
+        view.add_item(discord.ui.Button(label="Source", custom_id=f"src:{interaction.id}"))
+        await interaction.edit_original_response(content=f"answer to {question}", view=view)
+
+    @tree.command(name="show", description="Show a file")
+    async def show(interaction: discord.Interaction, file: discord.Attachment) -> None:
+        words = (await file.read()).decode()
+        await interaction.response.send_message(f"{file.filename}: {words}", ephemeral=True)
+
+    @tree.context_menu(name="Ask about this")
+    async def about(interaction: discord.Interaction, message: discord.Message) -> None:
+        await interaction.response.send_message(f"about {message.content}", file=discord.File(io.BytesIO(b"whole"), "answer.md"))
 
 
 @asynccontextmanager

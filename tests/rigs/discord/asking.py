@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.rigs.discord import payloads
+from tests.rigs.discord import message_payloads
 from tests.rigs.discord.world import Json, Post, Upload
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def filled(house: House, command: Json, options: Mapping[str, Any]) -> Json:
     data["options"] = [_option(specs[name], value) for name, value in options.items()]
     if files:
         place = next(iter(house.world.channels.values()))
-        data["resolved"] = {"attachments": {file.id: payloads.attachment(house, file, place) for file in files.values()}}
+        data["resolved"] = {"attachments": {file.id: message_payloads.attachment(house, file, place) for file in files.values()}}
     return data
 
 
@@ -80,5 +80,5 @@ def targeted(command: Json, post: Post) -> Json:
         "name": command["name"],
         "type": 3,
         "target_id": post.id,
-        "resolved": {"messages": {post.id: payloads.message(post, full=True)}},
+        "resolved": {"messages": {post.id: message_payloads.message(post, full=True)}},
     }

@@ -10,6 +10,7 @@ from aiohttp import web
 from tests.rigs.discord import directory, interactions, messages
 from tests.rigs.discord.house import Called, House
 from tests.rigs.discord.limits import too_many
+from tests.rigs.discord.trouble import broken, cloudflare
 from tests.rigs.discord.wire import Answer, Call, RefusedError, response, taken
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class _Desk:
         try:
             call = await taken(request)
             called.body = call.body if isinstance(call.body, dict) else {}
-            if early := house.limits.early(called.place):
+            if early := house.limits.early(called.place, counted=not self._own_token):
                 house.violate("early", called.name, f"{called.place}: {early:.3f} s before retry_after has passed")
             return self._stopped(request) or await self._tried(request, call)
         except RefusedError as error:
@@ -122,12 +123,13 @@ class _Desk:
         limits = self._house.limits
         limits.pause(self._called.name, None if everywhere else self._called.place, retry_after)
         limits.fail(429, shared=scope == "shared")
-        headers = {"X-RateLimit-Scope": scope, **self._headers, "Retry-After": str(int(retry_after) + 1)}
+        spent = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": f"{retry_after:.3f}"} if self._headers else {}
+        headers = {"X-RateLimit-Scope": scope, **self._headers, **spent, "Retry-After": str(int(retry_after) + 1)}
         return response(Answer(too_many(retry_after, everywhere=everywhere), 429), headers)
 
     def _cloudflare(self) -> web.Response:
         self._house.limits.fail(429, shared=False)
-        return web.Response(status=429, text="error code: 1015", headers={"Retry-After": "3600"})
+        return cloudflare()
 
     async def _fail(self, fault: Fault, request: web.Request) -> web.Response:
         if fault.kind == "429" and fault.scope == "cloudflare":
@@ -136,12 +138,4 @@ class _Desk:
             return self._later(fault.retry_after, everywhere=fault.scope == "global", scope=fault.scope)
         if fault.kind == "refuse":
             raise RefusedError(fault.status or 403, fault.code)
-        if fault.kind == "5xx":
-            return web.Response(status=fault.status or 502, text="<html>Bad Gateway</html>", content_type="text/html")
-        if fault.kind == "garbage":
-            return web.Response(text="<html>captive portal</html>", content_type="text/html")
-        if fault.kind == "hang":
-            await self._house.released.wait()
-        if request.transport is not None:
-            request.transport.abort()
-        return web.Response(status=499)
+        return await broken(self._house, fault, request)

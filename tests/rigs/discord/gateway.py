@@ -12,6 +12,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from tests.rigs.discord import payloads
 from tests.rigs.discord.events import PRIVILEGED
+from tests.rigs.discord.trouble import broken
 
 if TYPE_CHECKING:
     from tests.rigs.discord.house import House
@@ -31,6 +32,8 @@ class Gateway:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serve one WebSocket until it ends."""
+        if fault := self._house.strike("gateway.connect", None, after=False):
+            return await broken(self._house, fault, request)
         ws = web.WebSocketResponse(compress=False, autoping=True)
         await ws.prepare(request)
         socket = Socket(self, self._house, ws, request)
@@ -110,7 +113,9 @@ class Socket:
         self.send({"op": _HELLO, "d": {"heartbeat_interval": int(self._house.script.heartbeat_s * 1000), "_trace": ["rig"]}})
         tasks = [asyncio.ensure_future(each) for each in (self._write(), self._read(), self._watch())]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
             self._part()
             for task in tasks:
@@ -174,7 +179,7 @@ class Socket:
 
     def _identify(self, body: dict[str, Any]) -> None:
         house, now = self._house, time.monotonic()
-        early = house.sessions.starts and now - house.sessions.starts[-1] < house.script.identify_spacing_s
+        early = any(now - at < house.script.identify_spacing_s for at in house.sessions.starts[-1:])
         left, _ = house.sessions.remaining()
         house.sessions.starts.append(now)
         if left <= 0:

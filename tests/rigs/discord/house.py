@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
+from tests.rigs.discord import events
 from tests.rigs.discord.limits import Limits
 from tests.rigs.discord.people import Person, mentioned
 from tests.rigs.discord.places import Channel, Guild
@@ -82,6 +84,7 @@ class House:
                 return channel
         channel = self.place(PRIVATE, "")
         channel.people = [person]
+        events.channel_created(self, channel)
         return channel
 
     def named(self, text: str) -> list[str]:
@@ -117,7 +120,9 @@ class House:
             async with asyncio.timeout(timeout_s):
                 while not (value := true()):
                     event.clear()
-                    await event.wait()
+                    with suppress(TimeoutError):  # the bot's own state may be asked for, of which nobody tells
+                        await asyncio.wait_for(event.wait(), 0.02)
+                    await asyncio.sleep(0.002)  # what happens at once is looked at once
                 return value
         finally:
             self._changed.discard(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tests.rigs.discord import events, payloads, posting
+from tests.rigs.discord import events, message_payloads, posting
 from tests.rigs.discord.wire import Answer, Call, RefusedError
 from tests.rigs.discord.world import EPHEMERAL, Interaction, Post
 
@@ -53,7 +53,7 @@ def _told(item: Interaction, kind: int) -> Json:
     if post is not None:
         seen = {"response_message_loading": post.loading, "response_message_ephemeral": post.only_for is not None}
         body["interaction"] |= {"response_message_id": post.id, **seen}
-        body["resource"]["message"] = payloads.message(post, full=True)
+        body["resource"]["message"] = message_payloads.message(post, full=True)
     return body
 
 
@@ -77,14 +77,14 @@ def _answer(house: House, call: Call) -> tuple[Interaction, Post]:
 
 def read(house: House, call: Call) -> Answer:
     """The original answer, or a follow-up."""
-    return Answer(payloads.message(_answer(house, call)[1], full=True))
+    return Answer(message_payloads.message(_answer(house, call)[1], full=True))
 
 
 def edit(house: House, call: Call) -> Answer:
     """Edit it."""
     post = _answer(house, call)[1]
     posting.change(house, post, call.body, call.files)
-    return Answer(payloads.message(post, full=True))
+    return Answer(message_payloads.message(post, full=True))
 
 
 def delete(house: House, call: Call) -> Answer:
@@ -101,10 +101,10 @@ def follow(house: House, call: Call) -> Answer:
     item = _of(house, call)
     if item.original is not None and item.original.loading and item.original.deleted_at is None:
         posting.change(house, item.original, {**call.body, "flags": 0}, call.files)
-        return Answer(payloads.message(item.original, full=True))
+        return Answer(message_payloads.message(item.original, full=True))
     if item.user_install and not item.channel.has_bot and len(item.followups) >= house.script.followups:
         raise RefusedError(400, 40094, noted="followups")
     only_for = item.person if int(call.body.get("flags") or 0) & EPHEMERAL else None
     post = posting.create(house, item.channel, call.body, call.files, interaction=item, only_for=only_for)
     item.followups.append(post)
-    return Answer(payloads.message(post, full=True))
+    return Answer(message_payloads.message(post, full=True))

@@ -90,10 +90,11 @@ class Limits:
         now = time.monotonic()
         self.paused[place] = Paused(now, now + retry_after, name)
 
-    def early(self, place: str | None) -> float | None:
+    def early(self, place: str | None, *, counted: bool) -> float | None:
         """How many seconds too early a call to this channel is, None when it is not."""
         now = time.monotonic()
-        untils = [self.paused[key].until for key in {place, None} if key in self.paused]
+        keys = {place, None} if counted else {place}
+        untils = [self.paused[key].until for key in keys if key in self.paused]
         left = max(untils, default=0.0) - now
         return left if left > 0.002 else None
 

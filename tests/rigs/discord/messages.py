@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tests.rigs.discord import events, payloads, posting
+from tests.rigs.discord import events, message_payloads, posting
 from tests.rigs.discord.places import Channel
 from tests.rigs.discord.wire import Answer, Call, RefusedError
 from tests.rigs.discord.world import Post, Reaction
@@ -43,7 +43,7 @@ def _post(house: House, call: Call) -> Post:
 
 def _shown(house: House, post: Post) -> Json:
     granted = "message_content" in house.script.privileged
-    return payloads.message(post, full=events.readable(post, granted=granted))
+    return message_payloads.message(post, full=events.readable(post, granted=granted))
 
 
 def create(house: House, call: Call) -> Answer:
@@ -54,15 +54,13 @@ def create(house: House, call: Call) -> Answer:
         return Answer(_shown(house, first))
     post = posting.create(house, channel, call.body, call.files)
     if post.nonce is not None:
-        house.world.nonces.append((time.monotonic(), channel.id, post.nonce, post))
+        house.world.nonces[channel.id, post.nonce] = (time.monotonic(), post)
     return Answer(_shown(house, post))
 
 
 def _known(house: House, channel: Channel, nonce: str) -> Post | None:
-    nonces, since = house.world.nonces, time.monotonic() - house.script.nonce_s
-    while nonces and nonces[0][0] < since:
-        nonces.popleft()
-    return next((post for _, place_id, known, post in nonces if (place_id, known) == (channel.id, nonce)), None)
+    known = house.world.nonces.get((channel.id, nonce))
+    return known[1] if known is not None and time.monotonic() - known[0] <= house.script.nonce_s else None
 
 
 def read(house: House, call: Call) -> Answer:

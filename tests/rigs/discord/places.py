@@ -43,8 +43,14 @@ class Channel:
         """Open a thread in it."""
         channel = self.house.place(THREAD, name, guild=self.guild, parent=self)
         channel.people = [by] if by is not None else []
+        channel.reads, channel.writes = self.reads, self.writes
         events.thread_created(self.house, channel)
         return channel
+
+    def allow(self, *, reads: bool = True, writes: bool = True) -> None:
+        """Change what the bot may do there."""
+        self.reads, self.writes = reads, writes
+        events.channel_updated(self.house, self)
 
 
 @dataclass(eq=False, slots=True)

@@ -41,6 +41,8 @@ LIMITS = {
 class Fault:
     """One misbehaviour of the REST routes whose name matches `route` (as a glob), in one channel or everywhere.
 
+    The names are those of `desk.ROUTES`, and `attachment` (downloads), `gateway.connect` (the upgrade to a WebSocket).
+
     `times`: how often (None: always), each with `probability`. `after`: what was asked for is done first. `struck` counts.
     """
 

@@ -14,8 +14,9 @@ from tests.rigs.discord.gateway import Gateway
 from tests.rigs.discord.house import Called, House, Violation
 from tests.rigs.discord.ledger import Ledger
 from tests.rigs.discord.people import Person
-from tests.rigs.discord.places import Channel, Guild
+from tests.rigs.discord.places import Channel, Guild, Member, Role
 from tests.rigs.discord.script import Fault, Script
+from tests.rigs.discord.trouble import broken
 from tests.rigs.discord.world import GROUP, Interaction, Json, Post
 
 if TYPE_CHECKING:
@@ -110,10 +111,8 @@ class Discord:
         world = self.house.world
         guild = Guild(world.ids.next(), name, self.house, has_bot, locale)
         world.guilds[guild.id] = guild
-        everyone = guild.role("@everyone")
-        everyone.id = guild.id
-        for person in (*people, *([self.bot] if has_bot else [])):
-            guild.join(person)
+        guild.roles.append(Role(guild.id, "@everyone"))
+        guild.members = {person.id: Member(person) for person in (*people, *([self.bot] if has_bot else []))}
         events.guild_created(self.house, guild)
         return guild
 
@@ -129,6 +128,11 @@ class Discord:
         self.house.world.add(post)
         events.message(self.house, "MESSAGE_CREATE", post)
         return post
+
+    def unfurl(self, post: Post) -> None:
+        """The server adds a preview to a message: it is updated though nobody edited it."""
+        post.embeds = [{"type": "link", "url": "http://127.0.0.1/", "title": "A page"}]
+        events.message(self.house, "MESSAGE_UPDATE", post)
 
     def fault(self, kind: str, route: str = "*", **rest: Any) -> Fault:
         """Add a fault (the fields of `Fault` by name), and return it: `struck` counts, `times = 0` ends it."""
@@ -219,7 +223,7 @@ class Discord:
 
     async def _file(self, request: web.Request) -> web.Response:
         if fault := self.house.strike("attachment", request.match_info["channel"], after=False):
-            return web.Response(status=fault.status or 500)
+            return await broken(self.house, fault, request)
         file = self.house.world.files.get(request.match_info["file"])
         if file is None or file.name != request.match_info["name"]:
             return web.Response(status=404, text="This content is no longer available.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +150,7 @@ class World:
     tokens: dict[str, Interaction] = field(default_factory=dict)
     commands: list[Json] = field(default_factory=list)
     typing: list[tuple[str, float]] = field(default_factory=list)
-    nonces: deque[tuple[float, str, str, Post]] = field(default_factory=deque)
+    nonces: dict[tuple[str, str], tuple[float, Post]] = field(default_factory=dict)
 
     def add(self, post: Post) -> Post:
         """Let a message appear in its channel."""
