@@ -6,10 +6,10 @@ import asyncio
 import json
 import logging
 import time
-from collections import deque
 from typing import TYPE_CHECKING
 
 from adapters.discord.errors import UnreachableError
+from adapters.limits import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 _IDENTIFIES = "identifies"
 _STARTS = "starts"
 _INVALID = "invalid"
-_HOUR_S = 3600.0
-_DAY_S = 24 * _HOUR_S
+_DAY_S = 24 * 3600.0
 _CALM_S = 600.0
 """Starts that far apart are no crash loop."""
 _WINDOW_S = 600.0
@@ -31,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class Identifies:
-    """New sessions, counted in the ledger before each: hours since the epoch and how many there were in them."""
+    """New sessions, counted in the ledger before each."""
 
     def __init__(self, ledger: Ledger, limit: int) -> None:
         self._ledger = ledger
@@ -39,25 +38,20 @@ class Identifies:
 
     async def wait_s(self) -> float:
         """How long until there is room for one more; 0: now."""
-        counts = await self._counts()
-        if sum(counts.values()) < self._limit:
-            return 0.0
-        return max(1.0, (min(counts) + 1) * _HOUR_S + _DAY_S - time.time())
+        now = time.time()
+        return max(0.0, (await self._window()).when(now) - now)
 
     async def take(self) -> bool:
         """Count one, lasting, before it is made. False: there is no room."""
-        counts = await self._counts()
-        if sum(counts.values()) >= self._limit:
+        window, now = await self._window(), time.time()
+        if not window.may(now):
             return False
-        hour = int(time.time() // _HOUR_S)
-        counts[hour] = counts.get(hour, 0) + 1
-        await self._ledger.put(_IDENTIFIES, json.dumps(counts))
+        window.add(now)
+        await self._ledger.put(_IDENTIFIES, window.dump())
         return True
 
-    async def _counts(self) -> dict[int, int]:
-        oldest = (time.time() - _DAY_S) // _HOUR_S
-        told = json.loads(await self._ledger.get(_IDENTIFIES) or "{}")
-        return {int(hour): count for hour, count in told.items() if int(hour) >= oldest}
+    async def _window(self) -> Window:
+        return _stored(self._limit, _DAY_S, await self._ledger.get(_IDENTIFIES))
 
 
 class Starts:
@@ -86,36 +80,38 @@ class InvalidRequests:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._at: deque[float] = deque()
+        self._window = Window(limit, _WINDOW_S)
         self._kept = 0
 
     async def load(self, ledger: Ledger) -> None:
         """Go on where a former process was."""
-        count, at = json.loads(await ledger.get(_INVALID) or "[0, 0]")
-        if not self._at and 0 <= time.time() - at < _WINDOW_S:
-            self._at.extend([at] * min(count, 10_000))
-            self._kept = len(self._at)
+        if not self._window.count(time.time()):
+            self._window = _stored(self._limit, _WINDOW_S, await ledger.get(_INVALID))
+            self._kept = self._window.count(time.time())
 
     async def keep(self, ledger: Ledger) -> None:
         """Write down how many there are, when that changed by much."""
-        self._forget_old()
-        if abs(len(self._at) - self._kept) >= max(1, self._limit // 100):
-            self._kept = len(self._at)
-            await ledger.put(_INVALID, json.dumps([self._kept, time.time()]))
+        count = self._window.count(time.time())
+        if abs(count - self._kept) >= max(1, self._limit // 100):
+            self._kept = count
+            await ledger.put(_INVALID, self._window.dump())
 
     def count(self) -> None:
         """One more."""
-        self._at.append(time.time())
-        if len(self._at) == self._limit:
+        now = time.time()
+        self._window.add(now)
+        if self._window.count(now) == self._limit:
             _log.error("discord: %d invalid requests in ten minutes; nothing is sent until they are past", self._limit)
 
     def check(self) -> None:
         """Raise `UnreachableError` when there were so many that no call is made."""
-        self._forget_old()
-        if len(self._at) >= self._limit:
+        if not self._window.may(time.time()):
             raise UnreachableError("too many invalid requests: no call is made for some minutes")
 
-    def _forget_old(self) -> None:
-        oldest = time.time() - _WINDOW_S
-        while self._at and self._at[0] < oldest:
-            self._at.popleft()
+
+def _stored(limit: int, seconds: float, text: str | None) -> Window:
+    """The window as it was kept; a text that is none counts as nothing."""
+    try:
+        return Window(limit, seconds, text)
+    except ValueError:
+        return Window(limit, seconds)

@@ -14,6 +14,7 @@ from adapters.types import Message
 
 if TYPE_CHECKING:
     from adapters.discord.members import Members
+    from adapters.discord.payloads import Json
     from adapters.types import Attachment
 
 PUBLIC = frozenset({"ask", "search", "help", "status", "continue", "retry", "stop"})
@@ -26,12 +27,12 @@ _STRING, _FILE = 3, 11
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A command or a press. `code` is that of the button, empty for a command; `member` what Discord told of the person's roles."""
+    """A command or a press. `code` is that of the button, empty for a command; `member` tells the person's roles."""
 
     message: Message
     token: Token
     code: str
-    member: Any
+    member: Json | None
 
     @property
     def language(self) -> str:
@@ -47,7 +48,7 @@ class Asked:
         return dataclasses.replace(self.message, roles=roles)
 
 
-def asked(data: Any, me: Me, life_s: float) -> Asked:
+def asked(data: Json, me: Me, life_s: float) -> Asked:
     """Read an interaction that just came; it can be answered for `life_s` seconds."""
     member = data.get("member")
     user = member["user"] if member else data["user"]
@@ -74,7 +75,7 @@ def asked(data: Any, me: Me, life_s: float) -> Asked:
     return Asked(message, token, str(told.get("custom_id", "")), member)
 
 
-def _context(data: Any) -> int:
+def _context(data: Json) -> int:
     """Where it was used. Without Discord's word, a channel without a server is one where others may read along."""
     told = data.get("context")
     if isinstance(told, int):
@@ -82,7 +83,7 @@ def _context(data: Any) -> int:
     return _IN_GUILD if data.get("guild_id") else _ELSEWHERE
 
 
-def _token(data: Any, context: int, name: str, life_s: float) -> Token:
+def _token(data: Json, context: int, name: str, life_s: float) -> Token:
     owners = data.get("authorizing_integration_owners") or {}
     press = data["type"] == _COMPONENT
     command = "ask" if (data.get("data") or {}).get("type") == _MESSAGE_MENU else name
@@ -99,7 +100,7 @@ def _token(data: Any, context: int, name: str, life_s: float) -> Token:
     )
 
 
-def _text(told: Any) -> str:
+def _text(told: Json) -> str:
     """What it would be as a typed message. The words of the message that a menu was opened on are a question, never a command."""
     if told.get("type") == _MESSAGE_MENU:
         return f"/ask {_target(told).get('content') or ''}".strip()
@@ -107,7 +108,7 @@ def _text(told: Any) -> str:
     return " ".join([f"/{told.get('name')}", *values])
 
 
-def _attachments(told: Any) -> tuple[Attachment, ...]:
+def _attachments(told: Json) -> tuple[Attachment, ...]:
     if told.get("type") == _MESSAGE_MENU:
         return tuple(attachment_of(item) for item in _target(told).get("attachments", ()))
     files = (told.get("resolved") or {}).get("attachments") or {}
@@ -115,5 +116,6 @@ def _attachments(told: Any) -> tuple[Attachment, ...]:
     return tuple(attachment_of(files[id_]) for id_ in chosen if id_ in files)
 
 
-def _target(told: Any) -> Any:
-    return ((told.get("resolved") or {}).get("messages") or {}).get(str(told.get("target_id")), {})
+def _target(told: Json) -> Json:
+    messages: Json = (told.get("resolved") or {}).get("messages") or {}
+    return messages.get(str(told.get("target_id"))) or {}

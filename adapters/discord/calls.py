@@ -3,44 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from adapters.discord.errors import PausedError
+from adapters.limits import Budgets, Priority, Rate, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from adapters.discord.config import DiscordBudgets
+    from adapters.discord.payloads import Json
     from adapters.discord.rest import Rest
     from adapters.types import File
 
-_MOST = 5000
-
-
-class _Purse:
-    """So many calls at once, so many a second, one at a time."""
-
-    def __init__(self, per_s: float, burst: float) -> None:
-        self._per_s, self._burst = per_s, burst
-        self._left, self._at = burst, time.monotonic()
-        self.lock = asyncio.Lock()
-        self.paused_until = 0.0
-
-    async def wait(self) -> None:
-        while True:
-            now = time.monotonic()
-            if self._per_s:
-                self._left = min(self._burst, self._left + (now - self._at) * self._per_s)
-            self._at = now
-            wait_s = self.paused_until - now
-            if self._per_s and self._left < 1:
-                wait_s = max(wait_s, (1 - self._left) / self._per_s)
-            if wait_s <= 0:
-                self._left -= 1
-                return
-            await asyncio.sleep(wait_s)
+_T = TypeVar("_T")
+_KIND = "channel"
+_WINDOW_S = 5.0
 
 
 class Calls:
@@ -48,51 +26,57 @@ class Calls:
 
     def __init__(self, rest: Rest, budgets: DiscordBudgets) -> None:
         self.rest = rest
-        self._budgets = budgets
-        self._purses: OrderedDict[str, _Purse] = OrderedDict()
-        self._all = _Purse(budgets.global_per_s, max(1.0, budgets.global_per_s))
+        self._budgets = _budgets(budgets)
 
-    async def call(self, place: str, method: str, path: str, body: Any = None, *, files: tuple[File, ...] = ()) -> Any:
-        """One call, one at a time in each place, after any pause there. Raises `RestError`."""
-        return await self.call_with(place, method, path, lambda: body or {}, files=files)
+    async def call(self, place: str, method: str, path: str, body: Json | None = None, *, files: tuple[File, ...] = ()) -> Json:
+        """One call, one at a time in each place, after any pause there. Raises `RestError`.
 
-    async def call_with(
-        self, place: str, method: str, path: str, body: Callable[[], Any], *, files: tuple[File, ...] = ()
-    ) -> Any:
-        """A call whose body is made when there is room for it; none is made, and None returned, when that is None.
-
-        Cancelling it waits for a call that was begun: it cannot come after the next one. Raises `RestError`.
+        Cancelling it waits for a call that was begun: it cannot come after the next one.
         """
-        purse = self._purse(place)
-        async with purse.lock:
-            await purse.wait()
-            await self._all.wait()
+        return await self._made(place, method, path, lambda: body or {}, files, Priority.FINAL) or {}
+
+    async def view(self, place: str, method: str, path: str, body: Callable[[], Json | None]) -> Json | None:
+        """A view of an answer that is being written, which gives way to all else. Raises `RestError`.
+
+        `body` is made when there is room for the call; when it is None there is no call, and None is returned.
+        """
+        return await self._made(place, method, path, body, (), Priority.LIVE)
+
+    async def urgent(self, method: str, path: str, body: Json) -> None:
+        """A first response to an interaction: it has a limit of its own, and cannot wait. Raises `RestError`."""
+        await self.rest.call(method, path, body, known=False)
+
+    async def _made(
+        self,
+        place: str,
+        method: str,
+        path: str,
+        body: Callable[[], Json | None],
+        files: tuple[File, ...],
+        priority: Priority,
+    ) -> Json | None:
+        async with self._budgets.turn(place, _KIND, priority):
             made = body()
             if made is None:
                 return None
+            known = not path.startswith("/webhooks/")
             try:
-                work = self.rest.call(method, path, made or None, files=files, known=not path.startswith("/webhooks/"))
-                return await _to_its_end(work)
+                return await _to_its_end(self.rest.call(method, path, made or None, files=files, known=known))
             except PausedError as error:
-                paused = self._all if error.everywhere else purse
-                paused.paused_until = max(paused.paused_until, time.monotonic() + error.retry_after)
+                if error.everywhere:
+                    self._budgets.pause_all(error.retry_after)
+                self._budgets.pause(place, error.retry_after)
                 raise
 
-    async def urgent(self, method: str, path: str, body: Any) -> Any:
-        """A first response to an interaction: it has a limit of its own, and cannot wait. Raises `RestError`."""
-        return await self.rest.call(method, path, body, known=False)
 
-    def _purse(self, place: str) -> _Purse:
-        purse = self._purses.get(place)
-        if purse is None:
-            purse = self._purses[place] = _Purse(self._budgets.channel_per_s, self._budgets.channel_burst)
-            if len(self._purses) > _MOST:
-                self._purses.popitem(last=False)
-        self._purses.move_to_end(place)
-        return purse
+def _budgets(config: DiscordBudgets) -> Budgets:
+    calls = (Rate(config.channel_per_5_s, _WINDOW_S),) if config.channel_per_5_s else ()
+    live = (Rate(1, config.edit_every_s),) if config.edit_every_s else ()
+    whole = (Rate(config.global_per_s, 1.0),) if config.global_per_s else ()
+    return Budgets({_KIND: Rule(calls, live)}, whole)
 
 
-async def _to_its_end(work: Coroutine[Any, Any, Any]) -> Any:
+async def _to_its_end(work: Coroutine[object, object, _T]) -> _T:
     """Wait for a call even when nobody wants its answer any more."""
     task = asyncio.ensure_future(work)
     try:

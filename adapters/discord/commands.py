@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapters.discord.errors import AnsweredError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from adapters.discord.payloads import Json
     from adapters.discord.rest import Rest
     from adapters.types import CommandSpec, Ledger
 
@@ -26,7 +27,7 @@ FILE_OPTION = "file"
 _log = logging.getLogger(__name__)
 
 
-def announced(commands: Sequence[CommandSpec], say: Callable[[str, str], str]) -> list[dict[str, Any]]:
+def announced(commands: Sequence[CommandSpec], say: Callable[[str, str], str]) -> list[Json]:
     """All commands and the menu of messages, as Discord takes them."""
     return [*(_command(spec, say) for spec in commands), _menu(say)]
 
@@ -54,7 +55,7 @@ async def announce(
     return True
 
 
-def _command(spec: CommandSpec, say: Callable[[str, str], str]) -> dict[str, Any]:
+def _command(spec: CommandSpec, say: Callable[[str, str], str]) -> Json:
     options = [_argument(spec)] if spec.argument else []
     if spec.name == "ask":
         options.append(_file(say))
@@ -70,9 +71,9 @@ def _command(spec: CommandSpec, say: Callable[[str, str], str]) -> dict[str, Any
     }
 
 
-def _argument(spec: CommandSpec) -> dict[str, Any]:
+def _argument(spec: CommandSpec) -> Json:
     descriptions = spec.argument_descriptions or spec.descriptions
-    option: dict[str, Any] = {
+    option: Json = {
         "type": _STRING,
         "name": spec.argument,
         "description": _default(descriptions)[:100],
@@ -84,7 +85,7 @@ def _argument(spec: CommandSpec) -> dict[str, Any]:
     return option
 
 
-def _file(say: Callable[[str, str], str]) -> dict[str, Any]:
+def _file(say: Callable[[str, str], str]) -> Json:
     return {
         "type": _FILE,
         "name": FILE_OPTION,
@@ -95,7 +96,7 @@ def _file(say: Callable[[str, str], str]) -> dict[str, Any]:
     }
 
 
-def _menu(say: Callable[[str, str], str]) -> dict[str, Any]:
+def _menu(say: Callable[[str, str], str]) -> Json:
     return {
         "type": _MESSAGE_MENU,
         "name": say("discord_ask_about", "en")[:32],
@@ -105,10 +106,10 @@ def _menu(say: Callable[[str, str], str]) -> dict[str, Any]:
     }
 
 
-def _default(texts: Any) -> str:
+def _default(texts: Mapping[str, str]) -> str:
     return str(texts.get("en") or next(iter(texts.values())))
 
 
-def _others(texts: Any) -> dict[str, str]:
+def _others(texts: Mapping[str, str]) -> dict[str, str]:
     """By Discord's locales. English is what everybody else sees."""
     return {language: text[:100] for language, text in texts.items() if language != "en"}

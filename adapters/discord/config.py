@@ -15,10 +15,12 @@ class DiscordBudgets(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    channel_per_s: float = Field(default=1.0, ge=0, le=50, description="calls a second in one channel")
-    channel_burst: int = Field(default=5, ge=1, le=50, description="calls in one channel that may come at once")
-    global_per_s: float = Field(default=45.0, ge=0, le=1000, description="calls a second over all channels; Discord allows 50")
-    identifies_per_day: int = Field(default=900, ge=1, le=1000, description="new sessions in 24 h; at 1,000 Discord resets the token")
+    channel_per_5_s: int = Field(default=5, ge=0, le=500, description="calls in one channel in any 5 s")
+    edit_every_s: float = Field(default=1.0, ge=0, le=60, description="seconds between two views of an answer that is written")
+    global_per_s: int = Field(default=45, ge=0, le=1000, description="calls a second over all channels; Discord allows 50")
+    identifies_per_day: int = Field(
+        default=900, ge=1, le=1000, description="new sessions in 24 h; at 1,000 Discord resets the token"
+    )
     invalid_per_10_min: int = Field(
         default=5000, ge=10, le=9500, description="calls answered 401, 403 or 429 in 10 min; at 10,000 Discord bans the address"
     )
@@ -48,7 +50,7 @@ class DiscordConfig(PlatformConfig):
     allow_guilds: list[Id] = Field(default=[], description="servers in which everybody may talk, by id")
     message_content: bool = Field(
         default=False,
-        description="ask for the privileged Message Content intent: needed for free_chats, and for the second half of a paste in servers",
+        description="ask for the privileged Message Content intent: free_chats need it, and pastes that are cut in servers",
     )
     history_limit: int = Field(default=200, ge=0, le=5000, description="messages read in each channel after a gap")
     history_hours: float = Field(default=24, ge=0, le=336, description="how far back a gap is read")

@@ -1,6 +1,6 @@
 """The connection to Discord's gateway: one session, kept over lost sockets by RESUME, begun anew when it is void.
 
-The library speaks the protocol; the loop is ours, because its own one reconnects without a pause after a socket that closes at once,
+The library speaks the protocol. The loop is ours: the library's own one reconnects without a pause when a socket closes at once,
 and waits for minutes after an outage.
 """
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from adapters.discord.config import DiscordConfig
+    from adapters.discord.payloads import Json
 
 _CONNECT_S = 30.0
 _LONGEST_S = 8.0
@@ -60,9 +61,7 @@ class Gateway(discord.Client):
     def __init__(self, config: DiscordConfig, identify: Callable[[], Awaitable[None]]) -> None:
         address_library(config)
         super().__init__(
-            intents=discord.Intents(
-                guilds=True, guild_messages=True, dm_messages=True, message_content=config.message_content
-            ),
+            intents=discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=config.message_content),
             max_messages=None,
             guild_ready_timeout=0,
             chunk_guilds_at_startup=False,
@@ -83,14 +82,14 @@ class Gateway(discord.Client):
             return None
         return Session(socket.session_id, socket.sequence, str(socket.gateway))
 
-    def take(self, handlers: Mapping[str, Callable[[Any], None]]) -> None:
+    def take(self, handlers: Mapping[str, Callable[[Json], None]]) -> None:
         """Give the raw events to whoever handles them, by name. The library's own cache is left empty."""
         self._connection.parsers = {name: _guarded(name, handler) for name, handler in handlers.items()}
         for name in ("READY", "RESUMED"):
             self._connection.parsers[name] = self._connected(self._connection.parsers[name])
 
-    def _connected(self, then: Callable[[Any], None]) -> Callable[[Any], None]:
-        def handler(data: Any) -> None:
+    def _connected(self, then: Callable[[Json], None]) -> Callable[[Json], None]:
+        def handler(data: Json) -> None:
             self.connected, self.detail = True, ""
             then(data)
 
@@ -138,7 +137,7 @@ class Gateway(discord.Client):
         await self.close()
 
     async def _one_socket(self, session: Session | None) -> None:
-        known: dict[str, Any] = {}
+        known: Json = {}
         if session is not None:
             known = {"session": session.id, "sequence": session.sequence, "gateway": yarl.URL(session.address), "resume": True}
         try:
@@ -158,7 +157,7 @@ class Gateway(discord.Client):
                 super().__init__(socket, loop=loop)
                 client.ws = self
 
-            async def received_message(self, msg: Any, /) -> None:
+            async def received_message(self, msg: str | bytes, /) -> None:
                 client.heard_at = time.time()
                 await super().received_message(msg)
 
@@ -169,10 +168,10 @@ class Gateway(discord.Client):
             await self.ws.close(4000)
 
 
-def _guarded(name: str, handler: Callable[[Any], None]) -> Callable[[Any], None]:
+def _guarded(name: str, handler: Callable[[Json], None]) -> Callable[[Json], None]:
     """An event that cannot be read costs that event, not the connection."""
 
-    def guarded(data: Any) -> None:
+    def guarded(data: Json) -> None:
         try:
             handler(data)
         except Exception as error:  # noqa: BLE001 -- whatever a payload holds, the others are still to be read

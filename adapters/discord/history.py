@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from adapters.discord.messages import snowflake_at
+from adapters.discord.payloads import snowflake_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from adapters.discord.config import DiscordConfig
+    from adapters.discord.payloads import Json
     from adapters.discord.rest import Rest
 
 _PAGE = 100
@@ -19,28 +20,26 @@ _PAGE = 100
 _log = logging.getLogger(__name__)
 
 
-async def missed(rest: Rest, config: DiscordConfig, channel: str, after: int) -> list[Any]:
+async def missed(rest: Rest, config: DiscordConfig, channel: str, after: int) -> list[Json]:
     """The messages of a channel behind an id, oldest first: at most `history_limit`, none older than `history_hours`.
 
     Raises `RestError`.
     """
     oldest = snowflake_at(time.time() - config.history_hours * 3600)
-    found: list[Any] = []
-    async for message in messages_after(rest, channel, max(after, oldest), config.history_limit):
-        found.append(message)
+    found = [message async for message in messages_after(rest, channel, max(after, oldest), config.history_limit)]
     if config.history_limit and len(found) >= config.history_limit:
         _log.warning("discord: gap too long, the rest is left out channel=%s read=%d", channel, len(found))
     return found
 
 
-async def messages_after(rest: Rest, channel: str, after: int, limit: int) -> AsyncIterator[Any]:
+async def messages_after(rest: Rest, channel: str, after: int, limit: int) -> AsyncIterator[Json]:
     """The messages of a channel behind an id, oldest first, at most `limit`. Raises `RestError`."""
     while limit > 0:
         page = min(limit, _PAGE)
-        told = await rest.call("GET", f"/channels/{channel}/messages", query={"after": str(after), "limit": str(page)})
-        for message in sorted(told or (), key=lambda message: int(message["id"])):
+        told = await rest.listing(f"/channels/{channel}/messages", {"after": str(after), "limit": str(page)})
+        for message in sorted(told, key=lambda message: int(message["id"])):
             after = int(message["id"])
             yield message
         limit -= page
-        if len(told or ()) < page:
+        if len(told) < page:
             return

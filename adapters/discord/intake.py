@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapters.discord.errors import UNKNOWN_CHANNEL, AnsweredError
 from adapters.discord.history import missed
@@ -17,9 +17,9 @@ from adapters.discord.messages import (
     holds_anything,
     message_of,
     pings,
-    snowflake_at,
     written_by_person,
 )
+from adapters.discord.payloads import snowflake_at
 from adapters.discord.places import THREADS
 from adapters.types import Said
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from adapters.discord.config import DiscordConfig
     from adapters.discord.members import Members
+    from adapters.discord.payloads import Json
     from adapters.discord.places import Place, Places
     from adapters.discord.rest import Rest
     from adapters.types import Host, Ledger, Message
@@ -40,7 +41,10 @@ _log = logging.getLogger(__name__)
 
 
 class Intake:
-    """The lanes of one `run`. `say_at_once` sends what the house answers without storing a message; `foreign` tells of own messages."""
+    """The lanes of one `run`. 
+
+    `say_at_once` sends what the house answers without storing a message; `foreign` is told of messages of our own.
+    """
 
     def __init__(
         self,
@@ -53,7 +57,7 @@ class Intake:
         me: Me,
         *,
         say_at_once: Callable[[Message, Said], Awaitable[None]],
-        foreign: Callable[[Any], None],
+        foreign: Callable[[Json], None],
         point: Callable[[str], None],
     ) -> None:
         self._config = config
@@ -69,7 +73,7 @@ class Intake:
         self._free = frozenset(config.free_chats)
         self._lanes: dict[str, Lane] = {}
         self._cursors: dict[str, tuple[str | None, int]] = {}
-        self._joined: dict[str, list[Any]] = {}
+        self._joined: dict[str, list[Json]] = {}
         self._seen = 0
         self._fresh, self._verify = False, False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,7 +90,7 @@ class Intake:
         if self._fresh:
             await self._ledger.put(_SEEN, str(self._seen))
 
-    def message_create(self, data: Any) -> None:
+    def message_create(self, data: Json) -> None:
         """MESSAGE_CREATE."""
         self._point("fetch")
         if str(data["author"]["id"]) == self._me.user:
@@ -95,7 +99,7 @@ class Intake:
         wanted = self._wanted(data, lane) or (lane.continues(data) and written_by_person(data))
         self._hear(lane, Heard(int(data["id"]), data if wanted else None))
 
-    def message_update(self, data: Any) -> None:
+    def message_update(self, data: Json) -> None:
         """MESSAGE_UPDATE: a person changed the text. Discord tells of link previews in the same way: those do not count."""
         if not data.get("edited_timestamp") or not data.get("author"):
             return
@@ -103,7 +107,7 @@ class Intake:
         if self._wanted(data, lane) or str(data["id"]) in self._joined:
             self._hear(lane, Heard(int(data["id"]), data, "edit"))
 
-    def message_delete(self, data: Any) -> None:
+    def message_delete(self, data: Json) -> None:
         """MESSAGE_DELETE and MESSAGE_DELETE_BULK."""
         lane = self._lane(str(data["channel_id"]), data.get("guild_id"))
         for id_ in data.get("ids") or [data["id"]]:
@@ -194,7 +198,7 @@ class Intake:
         finally:
             lane.busy = False
 
-    def _wanted(self, data: Any, lane: Lane) -> bool:
+    def _wanted(self, data: Json, lane: Lane) -> bool:
         """Whether it is for the bot, and more than its name."""
         if not written_by_person(data) or not holds_anything(data, self._me):
             return False
@@ -209,7 +213,7 @@ class Intake:
         if self._free and lane.guild is not None:
             await self._places.look_up(lane.channel, self._rest)
         found: list[Heard] = []
-        before: dict[str, Any] = {}
+        before: Json = {}
         try:
             told = await missed(self._rest, self._config, lane.channel, lane.cursor or 0)
         except AnsweredError as error:
@@ -228,18 +232,18 @@ class Intake:
         return found
 
     async def _store(self, lane: Lane, pieces: list[Heard], last: int) -> None:
-        message = await self._message(lane, [piece.data for piece in pieces])
+        message = await self._message(lane, [piece.told for piece in pieces])
         if lane.kept is None:  # else a message that is refused now would be lost to the next process
             lane.kept = pieces[0].id - 1
             await self._ledger.put(lane.key, str(lane.kept))
         taken = await self._host.receive(message, (lane.key, str(last)))
         self._point("confirm")
         if len(pieces) > 1:
-            self._note_joined([piece.data for piece in pieces])
+            self._note_joined([piece.told for piece in pieces])
         if isinstance(taken, Said):
             await self._say_at_once(message, taken)
 
-    async def _message(self, lane: Lane, pieces: list[Any]) -> Message:
+    async def _message(self, lane: Lane, pieces: list[Json]) -> Message:
         chat, thread = lane.channel, None
         if lane.guild is not None:
             chat, thread = await self._chat(lane.channel)
@@ -261,22 +265,23 @@ class Intake:
                     await self._host.deleted("discord", self._me.user, [str(heard.id)])
                 else:
                     await self._host.edited(await self._message(lane, self._pieces(heard)))
-                return
             except Exception as error:  # noqa: BLE001 -- logged; a change that nobody can take must not stop the channel
                 _log.error("discord: change not taken id=%d kind=%s error=%s", heard.id, heard.kind, type(error).__name__)
                 if not last:
                     await asyncio.sleep(0.5)
+            else:
+                return
 
-    def _pieces(self, heard: Heard) -> list[Any]:
+    def _pieces(self, heard: Heard) -> list[Json]:
         """An edited message; where it is a piece of a paste, with the others."""
         pieces = self._joined.get(str(heard.id))
         if pieces is None:
-            return [heard.data]
+            return [heard.told]
         n = next(n for n, piece in enumerate(pieces) if str(piece["id"]) == str(heard.id))
-        pieces[n] = {**pieces[n], **heard.data}
+        pieces[n] = {**pieces[n], **heard.told}
         return pieces
 
-    def _note_joined(self, pieces: list[Any]) -> None:
+    def _note_joined(self, pieces: list[Json]) -> None:
         while len(self._joined) > 50:
             self._joined.pop(next(iter(self._joined)))
         self._joined.update({str(piece["id"]): pieces for piece in pieces})

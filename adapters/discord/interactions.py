@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from adapters.discord.config import DiscordConfig
     from adapters.discord.members import Members
     from adapters.discord.messages import Me
+    from adapters.discord.payloads import Json
     from adapters.discord.tokens import Visits
     from adapters.types import Host, Pressed
 
@@ -54,7 +55,7 @@ class Interactions:
         self._point = point
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def interaction_create(self, data: Any) -> None:
+    def interaction_create(self, data: Json) -> None:
         """INTERACTION_CREATE."""
         self._point("fetch")
         kind = data.get("type")
@@ -152,19 +153,18 @@ class Interactions:
         else:
             await self._calls.call(it.token.id, "PATCH", path, body_of(_payload(text)))
 
-    async def _respond(self, it: Asked, body: dict[str, Any]) -> None:
+    async def _respond(self, it: Asked, body: Json) -> None:
         try:
             await self._first_response(it, body)
         finally:
             self._visits.answered(it.token.id)
 
-    async def _first_response(self, it: Asked, body: dict[str, Any]) -> None:
+    async def _first_response(self, it: Asked, body: Json) -> None:
         """It may be too late, or come twice: then the answer goes another way."""
         path = f"/interactions/{it.token.id}/{it.token.token}/callback"
         for wait in (*_RETRY_S[:2], None):
             try:
                 await self._calls.urgent("POST", path, body)
-                return
             except AnsweredError as error:
                 if error.code != ALREADY_ACKNOWLEDGED:
                     _log.warning("discord: interaction acknowledged too late id=%s: %s", it.message.id, error)
@@ -173,6 +173,8 @@ class Interactions:
                 if wait is None:
                     raise
                 await asyncio.sleep(wait)
+            else:
+                return
 
 
 def shown(pressed: Pressed) -> str | None:
@@ -183,11 +185,11 @@ def shown(pressed: Pressed) -> str | None:
     return "\n\n".join(part for part in (pressed.text, url) if part)
 
 
-def _immediate(text: str) -> dict[str, Any]:
+def _immediate(text: str) -> Json:
     return {"type": _MESSAGE, "data": body_of(_payload(text), hidden=True)}
 
 
-def _payload(text: str) -> dict[str, Any]:
+def _payload(text: str) -> Json:
     """A sentence of ours, or a passage: one message."""
     parts = discord_parts(text, allowed_links=None)
     return {"content": parts[0].text if parts else "…"}

@@ -1,4 +1,4 @@
-"""The messages of one channel, strictly in order: what was missed first, then what comes; nothing is passed over until it is stored."""
+"""The messages of one channel, strictly in order: what was missed first, then what comes; none is passed before it is stored."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from adapters.discord.errors import AnsweredError, PausedError, RestError
-from adapters.discord.messages import nearly_full, time_of
+from adapters.discord.messages import nearly_full
+from adapters.discord.payloads import time_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from adapters.discord.payloads import Json
 
 _RETRY_S = (0.2, 1.0, 3.0, 10.0, 30.0)
 _TOGETHER_S = 1.6
@@ -28,8 +31,14 @@ class Heard:
     """Something that happened in a channel. Talk that is none of our business is an id without data."""
 
     id: int
-    data: Any = None
+    data: Json | None = None
     kind: Literal["message", "edit", "delete"] = "message"
+
+    @property
+    def told(self) -> Json:
+        """The data of what is our business."""
+        assert self.data is not None
+        return self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +92,10 @@ class Lane:
         self._queue.append(heard)
         self._news.set()
 
-    def continues(self, data: Any) -> bool:
+    def continues(self, data: Json) -> bool:
         """Whether a message that nobody addressed may be the second half of a paste that somebody did."""
         first = self._cut.get(data["author"]["id"])
-        return first is not None and same_paste(first.data, data)
+        return first is not None and same_paste(first.told, data)
 
     def withdraw(self, id_: int) -> None:
         """A message was deleted before its turn."""
@@ -157,7 +166,7 @@ class Lane:
     async def _paste(self, first: Heard) -> list[Heard]:
         """The message, and the rest of it when a client cut it."""
         pieces = [first]
-        while nearly_full(pieces[-1].data):
+        while nearly_full(pieces[-1].told):
             following = await self._following(pieces[-1])
             if following is None:
                 break
@@ -169,8 +178,8 @@ class Lane:
             async with asyncio.timeout(self._paste_s):
                 while True:
                     for n, heard in enumerate(self._queue):
-                        if heard.kind == "message" and heard.data is not None and _same_sender(piece.data, heard.data):
-                            if not same_paste(piece.data, heard.data):
+                        if heard.kind == "message" and heard.data is not None and _same_sender(piece.told, heard.data):
+                            if not same_paste(piece.told, heard.data):
                                 return None
                             self._queue[n] = Heard(heard.id)
                             return heard
@@ -193,14 +202,16 @@ class Lane:
         self.cursor = max(self.cursor or 0, id_)
 
 
-def _same_sender(first: Any, second: Any) -> bool:
+def _same_sender(first: Json, second: Json) -> bool:
     return bool(first["author"]["id"] == second["author"]["id"])
 
 
-def same_paste(first: Any, second: Any) -> bool:
-    apart_s = time_of(int(second["id"])) - time_of(int(first["id"]))
+def same_paste(first: Json, second: Json) -> bool:
     """Whether the second message may be what a client cut off the first."""
-    return _same_sender(first, second) and nearly_full(first) and 0 <= apart_s <= _TOGETHER_S and not second.get("message_reference")
+    apart_s = time_of(int(second["id"])) - time_of(int(first["id"]))
+    return (
+        _same_sender(first, second) and nearly_full(first) and 0 <= apart_s <= _TOGETHER_S and not second.get("message_reference")
+    )
 
 
 def _wait_s(tries: int, error: RestError | None) -> float:

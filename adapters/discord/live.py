@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from adapters.discord.answers import channel_of
 from adapters.discord.errors import AnsweredError, RestError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from adapters.discord.calls import Calls
     from adapters.discord.config import DiscordConfig
+    from adapters.discord.payloads import Json
     from adapters.discord.sender import Sender
     from adapters.discord.tokens import Token, Visits
     from adapters.types import Live, Origin
@@ -54,7 +55,7 @@ class Lives:
         self._point = point
         self._typed: OrderedDict[str, float] = OrderedDict()
         self._shown: OrderedDict[int, str] = OrderedDict()
-        self._said: OrderedDict[int, dict[str, Any]] = OrderedDict()
+        self._said: OrderedDict[int, Json] = OrderedDict()
 
     async def show(self, origin: Origin, live: Callable[[], Live | None]) -> str | None:
         """Show what `live()` says once the channel has room, and return the id of the message that does."""
@@ -88,14 +89,14 @@ class Lives:
         reference = token.on if token else origin.message.id
         key = f"{origin.inbox_id}.0"
 
-        def body() -> dict[str, Any] | None:
+        def body() -> Json | None:
             state = live()
             if state is None:
                 return None
             self._sent(key)
             return with_reference(body_of(_payload(state)), reference) | {"nonce": key, "enforce_nonce": True}
 
-        told = await self._calls.call_with(channel, "POST", f"/channels/{channel}/messages", body)
+        told = await self._calls.view(channel, "POST", f"/channels/{channel}/messages", body)
         return self._note(origin, told)
 
     async def _former(self, origin: Origin, token: Token | None) -> str | None:
@@ -115,7 +116,7 @@ class Lives:
         return await self._edit(origin, token.id, f"{token.webhook}/messages/@original", live)
 
     async def _edit(self, origin: Origin, place: str, path: str, live: Callable[[], Live | None]) -> str | None:
-        def body() -> dict[str, Any] | None:
+        def body() -> Json | None:
             state = live()
             if state is None:
                 return None
@@ -126,7 +127,7 @@ class Lives:
             return wanted
 
         try:
-            told = await self._calls.call_with(place, "PATCH", path, body)
+            told = await self._calls.view(place, "PATCH", path, body)
         except AnsweredError as error:
             _log.debug("discord: not shown message=%d: %s", origin.inbox_id, error)
             return self._known(origin)
@@ -134,8 +135,8 @@ class Lives:
             self._point("edit")
         return self._note(origin, told)
 
-    def _note(self, origin: Origin, told: Any) -> str | None:
-        if not isinstance(told, dict):
+    def _note(self, origin: Origin, told: Json | None) -> str | None:
+        if not told:
             return self._known(origin)
         id_ = str(told["id"])
         _put(self._shown, origin.inbox_id, id_)
@@ -160,9 +161,8 @@ def _silent(state: Live) -> bool:
     return not state.text.strip() and not state.note
 
 
-def _payload(state: Live) -> dict[str, Any]:
+def _payload(state: Live) -> Json:
     """Its words so far, else the sentence about what is waited for; the button that stops it, under it."""
     text = discord_live(state.text) if state.text.strip() else ""
     content = text or (discord_live(state.note, allowed_links=None) if state.note else "") or "…"
     return {"content": content, "components": rows([state.stop] if state.stop else [])}
-

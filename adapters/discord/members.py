@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapters.discord.errors import AnsweredError
 
 if TYPE_CHECKING:
+    from adapters.discord.payloads import Json
     from adapters.discord.places import Places
     from adapters.discord.rest import Rest
 
@@ -20,7 +21,7 @@ class Members:
         self._places = places
         self._counts = counts
 
-    async def roles(self, user: str, guild: str | None, member: Any) -> tuple[str, ...]:
+    async def roles(self, user: str, guild: str | None, member: Json | None) -> tuple[str, ...]:
         """The roles that a message is sent with: those of its server, or, in private, all that count. Raises `RestError`."""
         if member is not None and "roles" in member:
             return tuple(str(role) for role in member["roles"])

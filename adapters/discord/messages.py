@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapters.types import Attachment, Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EPOCH_MS = 1_420_070_400_000
+    from adapters.discord.payloads import Json
+
 NAME = "discord"
 _WRITTEN = frozenset({0, 19})
 """Types of messages that people write: a message, a reply. All others are told by Discord itself."""
@@ -41,37 +42,27 @@ class Where:
         return self.guild is None
 
 
-def time_of(snowflake: int) -> float:
-    """When an id was made, in seconds since the epoch."""
-    return ((snowflake >> 22) + EPOCH_MS) / 1000
-
-
-def snowflake_at(at: float) -> int:
-    """The lowest id of a moment in seconds since the epoch."""
-    return max(0, int(at * 1000) - EPOCH_MS) << 22
-
-
-def written_by_person(data: Any) -> bool:
+def written_by_person(data: Json) -> bool:
     """Whether a person wrote it: no bot, no webhook, nothing of Discord's own."""
     return data.get("type", 0) in _WRITTEN and not data.get("webhook_id") and not data["author"].get("bot")
 
 
-def pings(data: Any, me: Me) -> bool:
+def pings(data: Json, me: Me) -> bool:
     """Whether it mentions the bot by name, or is a reply that does."""
     return any(str(user["id"]) == me.user for user in data.get("mentions", ()))
 
 
-def holds_anything(data: Any, me: Me) -> bool:
+def holds_anything(data: Json, me: Me) -> bool:
     """Whether there is more in it than the mention."""
     return bool(text_of(data, me)) or bool(data.get("attachments"))
 
 
-def nearly_full(data: Any) -> bool:
+def nearly_full(data: Json) -> bool:
     """Whether a client may have cut it off there: the rest of a paste comes in the next message."""
     return len(data.get("content") or "") >= _NEARLY_FULL
 
 
-def text_of(data: Any, me: Me) -> str:
+def text_of(data: Json, me: Me) -> str:
     """The text without the mention of the bot; other people's mentions as their names."""
     names = {str(user["id"]): _name(user, user.get("member")) for user in data.get("mentions", ())}
     names[me.user] = ""
@@ -83,7 +74,7 @@ def text_of(data: Any, me: Me) -> str:
     return _MENTION.sub(named, data.get("content") or "").strip()
 
 
-def message_of(pieces: Sequence[Any], where: Where, roles: Sequence[str], me: Me) -> Message:
+def message_of(pieces: Sequence[Json], where: Where, roles: Sequence[str], me: Me) -> Message:
     """The message that one event brings, or several when a client cut a paste: its id is the first one's."""
     first = pieces[0]
     author = first["author"]
@@ -106,7 +97,7 @@ def message_of(pieces: Sequence[Any], where: Where, roles: Sequence[str], me: Me
     )
 
 
-def attachment_of(item: Any) -> Attachment:
+def attachment_of(item: Json) -> Attachment:
     """A file, as Discord describes it."""
     size = item.get("size")
     return Attachment(
@@ -118,7 +109,7 @@ def attachment_of(item: Any) -> Attachment:
     )
 
 
-def _joined(texts: list[str], pieces: Sequence[Any]) -> str:
+def _joined(texts: list[str], pieces: Sequence[Json]) -> str:
     """A client cuts at a line break or a space, which it drops; a cut within a word is one at exactly 2,000 characters."""
     text = texts[0]
     for before, following in zip(pieces, texts[1:], strict=False):
@@ -126,6 +117,6 @@ def _joined(texts: list[str], pieces: Sequence[Any]) -> str:
     return text
 
 
-def _name(user: Any, member: Any) -> str | None:
-    nick = member.get("nick") if member else None
+def _name(user: Json, member: Json | None) -> str | None:
+    nick: str | None = member.get("nick") if member else None
     return nick or user.get("global_name") or user.get("username")

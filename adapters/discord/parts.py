@@ -1,8 +1,8 @@
-"""A reply, cut into messages of Discord: its words, its sources under them, its buttons on the last one, or a file with a summary."""
+"""A reply, cut into messages of Discord: words, sources under them, buttons on the last one; or a file with a summary."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapters.discord.tokens import token_of
 from adapters.discord.wire import LIMIT, rows
@@ -12,9 +12,8 @@ from adapters.types import Part
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from adapters.discord.payloads import Json
     from adapters.types import Message, Reply, Source
-
-Say = "Callable[[str, str], str]"
 
 _SUMMARY = 1_200
 _LINE = 240
@@ -49,7 +48,7 @@ def sources_text(citations: Sequence[Source]) -> str:
     return "\n".join([*lines, *([f"… +{more}"] if more > 0 else [])])
 
 
-def _cut(reply: Reply) -> list[dict[str, Any]]:
+def _cut(reply: Reply) -> list[Json]:
     payloads = [
         {"content": part.text, "plain": part.plain} for part in discord_parts(reply.text, allowed_links=allowed_links(reply))
     ]
@@ -58,7 +57,7 @@ def _cut(reply: Reply) -> list[dict[str, Any]]:
     return payloads or [{"content": "" if reply.file else "…"}]
 
 
-def _append(payloads: list[dict[str, Any]], sources: str) -> None:
+def _append(payloads: list[Json], sources: str) -> None:
     """The sources under the last part, where they fit, else in messages of their own."""
     last = payloads[-1] if payloads else None
     if last is not None and max(units(last["content"]), units(last["plain"])) + units(sources) + 2 <= LIMIT:
@@ -74,7 +73,7 @@ def _append(payloads: list[dict[str, Any]], sources: str) -> None:
     payloads.append({"content": "\n".join(block), "plain": "\n".join(block)})
 
 
-def _with_file(reply: Reply, say: Callable[[str, str], str]) -> dict[str, Any]:
+def _with_file(reply: Reply, say: Callable[[str, str], str]) -> Json:
     """The beginning of the answer, and all of it as a file."""
     told = escape_discord(say("answer_in_file", reply.language))
     beginning = discord_parts(reply.text[: _SUMMARY * 2], allowed_links=allowed_links(reply), limit=_SUMMARY)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from adapters.discord.payloads import Json
     from adapters.discord.rest import Rest
     from adapters.types import Ledger
 
@@ -22,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A channel or thread. `guild` and `parent` are None where there is none; `newest` is its last message's id, 0 when unknown."""
+    """A channel or thread. `guild` and `parent` are None where there is none; `newest`: its last message's id, or 0."""
 
     id: str
     kind: int
@@ -78,7 +79,7 @@ class Places:
             place = self.learn(await rest.call("GET", f"/channels/{channel}"))
         return place
 
-    def learn(self, data: Any, guild: str | None = None) -> Place:
+    def learn(self, data: Json, guild: str | None = None) -> Place:
         """Take in a channel or thread, as Discord describes it."""
         kind = int(data.get("type", 0))
         place = Place(
@@ -93,7 +94,7 @@ class Places:
         self._places[place.id] = place
         return place
 
-    def guild_create(self, data: Any) -> list[Place]:
+    def guild_create(self, data: Json) -> list[Place]:
         """A server, whole: its channels and threads."""
         if data.get("unavailable"):
             return []
@@ -101,7 +102,7 @@ class Places:
         self._set_roles(guild, frozenset(str(role["id"]) for role in data.get("roles", ())) & self._role_ids)
         return [self.learn(channel, guild) for channel in (*data.get("channels", ()), *data.get("threads", ()))]
 
-    def guild_delete(self, data: Any) -> None:
+    def guild_delete(self, data: Json) -> None:
         """The bot left a server, or was put out of it. One that is unavailable comes back."""
         if not data.get("unavailable"):
             guild = str(data["id"])
@@ -109,17 +110,17 @@ class Places:
             for place in list(self.of_guild(guild)):
                 del self._places[place.id]
 
-    def channel_delete(self, data: Any) -> None:
+    def channel_delete(self, data: Json) -> None:
         """A channel or thread is gone."""
         self._places.pop(str(data["id"]), None)
 
-    def role_create(self, data: Any) -> None:
+    def role_create(self, data: Json) -> None:
         """A new role, which the settings may name already."""
         guild, role = str(data["guild_id"]), str(data["role"]["id"])
         if role in self._role_ids:
             self._set_roles(guild, self._roles.get(guild, frozenset()) | {role})
 
-    def role_delete(self, data: Any) -> None:
+    def role_delete(self, data: Json) -> None:
         """A role is gone."""
         guild = str(data["guild_id"])
         self._set_roles(guild, self._roles.get(guild, frozenset()) - {str(data["role_id"])})

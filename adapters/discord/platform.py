@@ -9,13 +9,14 @@ import logging
 import time
 from collections import OrderedDict
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapters.discord.allowance import Identifies, InvalidRequests, Starts
 from adapters.discord.attachments import fetched
 from adapters.discord.gateway import Gateway, Session
-from adapters.discord.messages import NAME, Me, time_of
+from adapters.discord.messages import NAME, Me
 from adapters.discord.parts import parts_of
+from adapters.discord.payloads import time_of
 from adapters.discord.places import Places
 from adapters.discord.rest import Rest
 from adapters.discord.running import Running
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from adapters.discord.config import DiscordConfig
+    from adapters.discord.payloads import Json
     from adapters.types import Attachment, CommandSpec, Host, Ledger, Live, Origin, Part, Reply
 
 _SESSION = "session"
@@ -126,7 +128,7 @@ class DiscordPlatform:
         return await self._running.answers.send(origin, part, key, tried_s)
 
     async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
-        """Download a file that came with a message. Raises `UnfetchableError` (too large, wrong place), `RestError`, `NotSentError`."""
+        """Download a file that came with a message. Raises `UnfetchableError`, `RestError`, `NotSentError`."""
         if self._running is None:
             raise NotSentError("there is no connection to Discord", 2.0)
         return await fetched(self._running.rest, attachment, limit_bytes, api_base=self._config.api_base)
@@ -158,9 +160,20 @@ class DiscordPlatform:
         places = Places(self._ledger, self._role_ids)
         await places.load()
         running = Running(
-            self._config, self._ledger, rest, places, host, me, self._visits,
-            say=self._say, commands=self._commands, sent=self._note_nonce, own=self._own, counts=self._role_ids, point=self._point,
-        )  # fmt: skip
+            self._config,
+            self._ledger,
+            rest,
+            places,
+            host,
+            me,
+            self._visits,
+            say=self._say,
+            commands=self._commands,
+            counts=self._role_ids,
+            sent=self._note_nonce,
+            own=self._own,
+            point=self._point,
+        )
         await running.intake.load()
         return running
 
@@ -213,7 +226,9 @@ class DiscordPlatform:
 
     async def _await_identify(self) -> None:
         while (wait_s := await self._identifies.wait_s()) > 0:
-            self._note(f"{self._config.budgets.identifies_per_day} sessions were begun in 24 h; the next one waits for {wait_s:.0f} s.")
+            self._note(
+                f"{self._config.budgets.identifies_per_day} sessions were begun in 24 h; the next one waits for {wait_s:.0f} s."
+            )
             await asyncio.sleep(min(wait_s, 60.0))
 
     def _note_nonce(self, nonce: str) -> None:
@@ -221,7 +236,7 @@ class DiscordPlatform:
         while len(self._nonces) > _NONCES:
             self._nonces.popitem(last=False)
 
-    def _own(self, data: Any) -> None:
+    def _own(self, data: Json) -> None:
         """A message of ours came back. One that this process did not send is of another daemon with the same token."""
         by_interaction = data.get("webhook_id") or data.get("interaction_metadata") or data.get("interaction")
         early = time_of(int(data["id"])) < self._began_at + _GRACE_S

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from adapters.discord.allowance import InvalidRequests
     from adapters.discord.config import DiscordConfig
+    from adapters.discord.payloads import Json
     from adapters.types import File
 
 _CHUNK = 64 * 1024
@@ -47,16 +48,33 @@ class Rest:
         self,
         method: str,
         path: str,
-        body: Any = None,
+        body: object = None,
+        *,
+        files: tuple[File, ...] = (),
+        known: bool = True,
+    ) -> Json:
+        """One call; the answer as an object, an empty one when there is none. Raises `RestError`.
+
+        `known` sends the bot's token along: calls with the token of an interaction need none.
+        """
+        told = await self._exchange(method, path, body, files=files, known=known)
+        return told if isinstance(told, dict) else {}
+
+    async def listing(self, path: str, query: Mapping[str, str]) -> list[Json]:
+        """What is listed there. Raises `RestError`."""
+        told = await self._exchange("GET", path, query=query)
+        return told if isinstance(told, list) else []
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
         *,
         files: tuple[File, ...] = (),
         query: Mapping[str, str] | None = None,
         known: bool = True,
-    ) -> Any:
-        """One call; the answer as JSON values, None when it is empty. Raises `RestError`.
-
-        `known` sends the bot's token along: calls with the token of an interaction need none.
-        """
+    ) -> object:
         route = f"{method} {_public(path)}"
         bucket = f"{method} {_blurred(path)}"
         await self._await_bucket(bucket)
@@ -84,7 +102,7 @@ class Rest:
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise AmbiguousError(f"GET {host}: {type(error).__name__}") from error
 
-    async def _answer(self, route: str, response: aiohttp.ClientResponse) -> Any:
+    async def _answer(self, route: str, response: aiohttp.ClientResponse) -> object:
         raw = await response.read()
         if response.status < 300:
             told = _decoded(raw)
@@ -95,9 +113,9 @@ class Rest:
             self._invalid.count()
         raise self._failure(route, response, _decoded(raw))
 
-    def _failure(self, route: str, response: aiohttp.ClientResponse, told: Any) -> RestError:
+    def _failure(self, route: str, response: aiohttp.ClientResponse, answer: object) -> RestError:
         status = response.status
-        told = told if isinstance(told, dict) else {}
+        told: Json = answer if isinstance(answer, dict) else {}
         if status == 429:
             wait_s = _seconds(told.get("retry_after"), response.headers.get("Retry-After"))
             return PausedError(f"{route}: 429, wait {wait_s:.1f} s", wait_s, everywhere=bool(told.get("global")))
@@ -126,7 +144,7 @@ class Rest:
 
 
 def _public(path: str) -> str:
-    """A path as it may be logged: what follows the id of a webhook or of an interaction is a secret; message ids do not matter."""
+    """A path as it may be logged: what stands behind the id of a webhook or interaction is a secret."""
     parts = path.split("/")
     if parts[1] == "webhooks" and len(parts) > 3:
         parts[3] = "…"
@@ -141,7 +159,7 @@ def _blurred(path: str) -> str:
     return "/".join([*parts[:4], *("…" if part.isdigit() else part for part in parts[4:])])
 
 
-def _body(body: Any, files: tuple[File, ...]) -> dict[str, Any]:
+def _body(body: object, files: tuple[File, ...]) -> Json:
     if not files:
         return {} if body is None else {"json": body}
     form = aiohttp.FormData(quote_fields=False)
@@ -151,7 +169,7 @@ def _body(body: Any, files: tuple[File, ...]) -> dict[str, Any]:
     return {"data": form}
 
 
-def _decoded(raw: bytes) -> Any:
+def _decoded(raw: bytes) -> object:
     """An answer that is no JSON (a page of a proxy before Discord) says nothing."""
     try:
         return json.loads(raw) if raw else None
@@ -159,11 +177,11 @@ def _decoded(raw: bytes) -> Any:
         return None
 
 
-def _seconds(*told: Any) -> float:
+def _seconds(*told: object) -> float:
     """The first value that is a number, at least a tick, at most an hour."""
     for value in told:
         try:
-            return min(max(float(value), 0.05), 3600.0)
+            return min(max(float(str(value)), 0.05), 3600.0)
         except (TypeError, ValueError):
             continue
     return 1.0

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from adapters.discord.config import DiscordConfig
     from adapters.discord.messages import Me
+    from adapters.discord.payloads import Json
     from adapters.discord.places import Places
     from adapters.discord.rest import Rest
     from adapters.discord.tokens import Visits
@@ -50,7 +51,7 @@ class Running:
         commands: Sequence[CommandSpec],
         counts: frozenset[str],
         sent: Callable[[str], None],
-        own: Callable[[Any], None],
+        own: Callable[[Json], None],
         point: Callable[[str], None],
     ) -> None:
         self.me = me
@@ -73,7 +74,7 @@ class Running:
         self._announcing = False
 
     @property
-    def handlers(self) -> dict[str, Callable[[Any], None]]:
+    def handlers(self) -> dict[str, Callable[[Json], None]]:
         """Which event goes where. All others are none of our business."""
         return {
             "READY": self._ready,
@@ -82,11 +83,11 @@ class Running:
             "GUILD_DELETE": self.places.guild_delete,
             "GUILD_ROLE_CREATE": self.places.role_create,
             "GUILD_ROLE_DELETE": self.places.role_delete,
-            "CHANNEL_CREATE": self.places.learn,
-            "CHANNEL_UPDATE": self.places.learn,
+            "CHANNEL_CREATE": self._place,
+            "CHANNEL_UPDATE": self._place,
             "CHANNEL_DELETE": self.places.channel_delete,
-            "THREAD_CREATE": self.places.learn,
-            "THREAD_UPDATE": self.places.learn,
+            "THREAD_CREATE": self._place,
+            "THREAD_UPDATE": self._place,
             "THREAD_DELETE": self.places.channel_delete,
             "THREAD_LIST_SYNC": self._threads,
             "MESSAGE_CREATE": self.intake.message_create,
@@ -109,16 +110,19 @@ class Running:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _ready(self, data: Any) -> None:
+    def _ready(self, data: Json) -> None:
         guilds = {str(guild["id"]) for guild in data.get("guilds", ())}
         self.places.forget_roles(guilds)
         self.intake.began(guilds)
         self._announce()
 
-    def _guild_create(self, data: Any) -> None:
+    def _guild_create(self, data: Json) -> None:
         self.intake.told_of(str(data["id"]), self.places.guild_create(data))
 
-    def _threads(self, data: Any) -> None:
+    def _place(self, data: Json) -> None:
+        self.places.learn(data)
+
+    def _threads(self, data: Json) -> None:
         for thread in data.get("threads", ()):
             self.places.learn(thread, str(data["guild_id"]))
 
@@ -133,7 +137,6 @@ class Running:
             try:
                 if await announce(self.rest, self._ledger, self.me.application, self._commands, self._say):
                     _log.info("discord: commands announced count=%d", len(self._commands) + 1)
-                return
             except AnsweredError as error:
                 _log.error("discord: the commands were refused: %s", error)
                 return
@@ -142,6 +145,8 @@ class Running:
                     _log.error("discord: the commands could not be announced: %s", error)
                     return
                 await asyncio.sleep(wait)
+            else:
+                return
 
     async def _say_at_once(self, message: Message, said: Said) -> None:
         self._start(self._told(message, said), f"discord say {message.id}")

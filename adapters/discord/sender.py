@@ -1,4 +1,4 @@
-"""One part to one channel, exactly once as far as anybody can see: a nonce while it is fresh, after that a look at the history."""
+"""One part to one channel, once as far as anybody can see: a nonce while it is fresh, after that a look at the history."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from adapters.discord.calls import Calls
     from adapters.discord.config import DiscordConfig
+    from adapters.discord.payloads import Json
 
 _RETRY_S = (0.3, 1.0, 2.0, 4.0)
 _INSISTS_S = 24 * 3600.0
@@ -38,7 +39,7 @@ class Parcel:
     """A part on its way: where to, with which key, in reply to what, and behind which message it can be found."""
 
     channel: str
-    payload: dict[str, Any]
+    payload: Json
     key: str
     behind: str
     reference: str | None = None
@@ -74,7 +75,7 @@ class Sender:
             raise undelivered(error) from error
         return message_id
 
-    async def insist(self, place: str, method: str, path: str, payload: dict[str, Any], *, until: float | None = None) -> Any:
+    async def insist(self, place: str, method: str, path: str, payload: Json, *, until: float | None = None) -> Json:
         """A call that may be repeated as often as one likes, until it is answered. Raises `AnsweredError`, `NotSentError`.
 
         Past `until` (seconds since the epoch) it is not repeated: `UnknownError`.
@@ -96,7 +97,7 @@ class Sender:
                 raise undelivered(error) from error
             else:
                 self._point("edit")
-                return answer
+                return answer or {}
         raise AssertionError("the tries never end")
 
     async def find(self, parcel: Parcel) -> str | None:
@@ -112,7 +113,7 @@ class Sender:
         message = await self._look(parcel)
         return None if message is None else str(message["id"])
 
-    async def _look(self, parcel: Parcel) -> Any:
+    async def _look(self, parcel: Parcel) -> Json | None:
         looked = 0
         async for message in messages_after(self._calls.rest, parcel.channel, int(parcel.behind), _LOOKS_AT):
             looked += 1
@@ -161,11 +162,9 @@ class Sender:
         self._sent(parcel.key)
         path = f"/channels/{parcel.channel}/messages"
         told = await self._calls.call(parcel.channel, "POST", path, body, files=files_of(parcel.payload))
-        if not isinstance(told, dict):
-            raise AmbiguousError(f"POST {path}: an empty answer")
         return await self._settled(parcel, told)
 
-    async def _settled(self, parcel: Parcel, message: Any) -> str:
+    async def _settled(self, parcel: Parcel, message: Json) -> str:
         """A nonce may be that of the message in which a former process showed the answer: it is to say the final text now."""
         id_ = str(message["id"])
         if not _says(parcel, message):
@@ -181,14 +180,14 @@ def _wait_s(tries: int) -> float:
     return _RETRY_S[min(tries, len(_RETRY_S) - 1)]
 
 
-def _says(parcel: Parcel, message: Any) -> bool:
+def _says(parcel: Parcel, message: Json) -> bool:
     """Whether a message has the text and the files of a parcel."""
-    texts = {parcel.payload["content"].strip(), parcel.payload.get("plain", parcel.payload["content"]).strip()}
+    texts = {parcel.payload["content"].strip(), str(parcel.payload.get("plain", "")).strip()}
     files = len(parcel.payload.get("files", ()))
     return (message.get("content") or "").strip() in texts and len(message.get("attachments", ())) == files
 
 
-def _is(parcel: Parcel, message: Any) -> bool:
+def _is(parcel: Parcel, message: Json) -> bool:
     """Whether a message of ours is a parcel: it says the same, or is the reply to the same message."""
     if message.get("nonce") == parcel.key or _says(parcel, message):
         return True

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from adapters.discord.payloads import Json
     from adapters.types import Message
 
 OPTION = "interaction"
@@ -47,7 +48,7 @@ class Token:
         """Whether the answer must fit into one message: further ones would be seen by others, or have no place."""
         return self.hidden or not self.channel
 
-    def stored(self) -> dict[str, Any]:
+    def stored(self) -> Json:
         """As JSON values, for the options of a message."""
         return {OPTION: asdict(self)}
 

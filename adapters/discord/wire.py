@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapters.types import File
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from adapters.discord.payloads import Json
     from adapters.types import Button
 
 SUPPRESS_EMBEDS = 1 << 2
@@ -20,9 +21,9 @@ _ROWS = 5
 _LABEL = 80
 
 
-def body_of(payload: dict[str, Any], *, plain: bool = False, hidden: bool = False) -> dict[str, Any]:
+def body_of(payload: Json, *, plain: bool = False, hidden: bool = False) -> Json:
     """What all messages have in common. `plain`: without any formatting. Embeds (link previews) are suppressed."""
-    body: dict[str, Any] = {
+    body: Json = {
         "content": payload.get("plain", payload["content"]) if plain else payload["content"],
         "components": payload.get("components", []),
         "allowed_mentions": {"parse": [], "replied_user": False},
@@ -34,19 +35,19 @@ def body_of(payload: dict[str, Any], *, plain: bool = False, hidden: bool = Fals
     return body
 
 
-def files_of(payload: dict[str, Any]) -> tuple[File, ...]:
+def files_of(payload: Json) -> tuple[File, ...]:
     """The files that go with a part."""
     return tuple(File(file["name"], file["text"]) for file in payload.get("files", ()))
 
 
-def with_reference(body: dict[str, Any], message_id: str | None) -> dict[str, Any]:
+def with_reference(body: Json, message_id: str | None) -> Json:
     """The body as a reply to a message; one that is gone does not matter."""
     if message_id is None:
         return body
     return {**body, "message_reference": {"message_id": message_id, "fail_if_not_exists": False}}
 
 
-def rows(buttons: Sequence[Button]) -> list[dict[str, Any]]:
+def rows(buttons: Sequence[Button]) -> list[Json]:
     """Buttons in rows of five. What does not fit is left out: sources first come first, so the last sources go."""
     ends = [button for button in buttons if button.kind != "source"][: _ROW * _ROWS]
     shown = [button for button in buttons if button.kind == "source"][: _ROW * _ROWS - len(ends)] + ends
@@ -59,7 +60,7 @@ def rows(buttons: Sequence[Button]) -> list[dict[str, Any]]:
     return [{"type": 1, "components": row} for row in split]
 
 
-def _button(button: Button) -> dict[str, Any]:
+def _button(button: Button) -> Json:
     style = _STYLE_RED if button.kind == "stop" else _STYLE_GREY
     label = button.label if len(button.label) <= _LABEL else button.label[: _LABEL - 1] + "…"
     return {"type": 2, "style": style, "label": label or "…", "custom_id": button.code}
