@@ -1,4 +1,4 @@
-"""The final text, to where it belongs: a channel, or what an interaction shows; that one's time over, the channel or the person."""
+"""The final text, to where it belongs: a channel, or what an interaction shows; its time over, the channel or the person."""
 
 from __future__ import annotations
 

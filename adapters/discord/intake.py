@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 class Intake:
-    """The lanes of one `run`. 
+    """The lanes of one `run`.
 
     `say_at_once` sends what the house answers without storing a message; `foreign` is told of messages of our own.
     """

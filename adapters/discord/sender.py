@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapters.discord.errors import (
     TOO_MANY_EDITS,
@@ -182,7 +182,7 @@ def _wait_s(tries: int) -> float:
 
 def _says(parcel: Parcel, message: Json) -> bool:
     """Whether a message has the text and the files of a parcel."""
-    texts = {parcel.payload["content"].strip(), str(parcel.payload.get("plain", "")).strip()}
+    texts = {parcel.payload["content"].strip(), str(parcel.payload.get("plain") or parcel.payload["content"]).strip()}
     files = len(parcel.payload.get("files", ()))
     return (message.get("content") or "").strip() in texts and len(message.get("attachments", ())) == files
 
