@@ -34,7 +34,11 @@ async def test_in_private_typing_then_drafts_then_one_message(rig: Telegram, hou
     await show(house, origin, note="You are third in line.")
     await show(house, origin, "Turn the **bl")
     await show(house, origin, "Turn the **blue** valve")
-    assert [draft.text for draft in rig.ledger.drafts(nora.id)] == ["You are third in line.", "Turn the bl", "Turn the blue valve"]
+    assert [draft.text for draft in rig.ledger.drafts(nora.id)] == [
+        "You are third in line.",
+        "Turn the bl",
+        "Turn the blue valve",
+    ]
     assert {draft.id for draft in rig.ledger.drafts(nora.id)} == {1}
     (part,) = house.platform.parts(origin, Reply("Turn the blue valve."))
     await house.platform.send(origin, part, "1.0")
