@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from adapters.types import Reply
+from adapters.types import FetchError, Reply
 from bot.again import question_again
+from bot.attachments import is_image
 from bot.commands import Typed, typed
 from bot.live import NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
 from bot.replies import failure, reply_of
@@ -20,12 +21,14 @@ from bot.speech import language_for
 from knowledge import errors, types
 
 if TYPE_CHECKING:
+    from bot.attachments import Attachments
     from bot.loading import Loaded
     from bot.memory import Memory
     from bot.orders import Orders
     from bot.people import People
     from bot.settings import Settings
     from bot.telemetry import Telemetry
+    from knowledge.engine import Question
     from knowledge.scope import Scope
     from knowledge.types import Sql
 
@@ -42,6 +45,19 @@ class Asked:
     replaces: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What is used of files: pieces of those of the conversation, and the pictures of this message."""
+
+    pieces: tuple[types.Passage, ...] = ()
+    images: tuple[str, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to be read or seen."""
+        return bool(self.pieces or self.images)
+
+
 class HouseAnswerer:
     """Answers what the dispatcher hands it. Holds no state of its own."""
 
@@ -55,6 +71,7 @@ class HouseAnswerer:
         loaded: Callable[[], Awaitable[Loaded]],
         ready: Callable[[], bool],
         telemetry: Telemetry,
+        attachments: Attachments,
     ) -> None:
         self._settings = settings
         self._sql = sql
@@ -64,6 +81,7 @@ class HouseAnswerer:
         self._loaded = loaded
         self._ready = ready
         self._telemetry = telemetry
+        self._attachments = attachments
 
     async def answer(self, received: Received) -> AsyncGenerator[Event]:
         """Yield signs of life and words, and last the `Outcome`. Errors of models and index are outcomes, not exceptions."""
@@ -126,14 +144,19 @@ class HouseAnswerer:
             return
         loaded = await self._loaded()
         scope = scope_for(received, self._people, loaded.library)
-        if not scope.collections:
+        files = await self._files(asked, loaded)
+        if isinstance(files, Reply):
+            yield Outcome(files, None)
+            return
+        if not scope.collections and not files.any:
             yield Outcome(Reply(say("no_documents", language), refused=True), None)
             return
         turns = await self._turns(asked, loaded, scope)
         if asked.continued and not turns:
             yield Outcome(Reply(say("nothing_to_continue", language)), None)
             return
-        async with aclosing(self._told(received, loaded, scope, turns, continued=asked.continued)) as events:
+        question = _question(asked, scope, turns, files)
+        async with aclosing(self._told(question, loaded)) as events:
             async for event in events:
                 if isinstance(event, types.Answer):
                     if event.refused and not event.nearest:
@@ -142,13 +165,27 @@ class HouseAnswerer:
                 else:
                     yield event
 
-    async def _told(
-        self, received: Received, loaded: Loaded, scope: Scope, turns: tuple[types.PastTurn, ...], *, continued: bool
-    ) -> AsyncGenerator[Step | Words | Restarted | types.Answer]:
-        """The engine's events; a model that broke is asked once more, because its server starts it again."""
-        from knowledge.engine import Question
+    async def _files(self, asked: Asked, loaded: Loaded) -> Files | Reply:
+        """What came with this question and those before it, or the sentence that says why it cannot be used."""
+        received, language = asked.received, asked.language
+        try:
+            problem = await self._attachments.take(received, loaded.library)
+            if problem is not None:
+                text = say(problem.sentence, language, name=problem.name, reason=problem.reason)
+                return Reply(text, error=problem.sentence, language=language)
+            if any(map(is_image, received.message.attachments)) and not await _sees(loaded):
+                text = say("attachment_blind", language, model=loaded.model.name)
+                return Reply(text, error="attachment_blind", language=language)
+            images = await self._attachments.images(received)
+        except FetchError as error:
+            text = say("attachment_unreadable", language, name=received.message.attachments[0].name, reason=str(error))
+            return Reply(text, error="attachment_unreadable", language=language)
+        if received.message.options.get("stateless"):
+            return Files()
+        return Files(await self._attachments.pieces(received.person.id, received.conversation_id), images)
 
-        question = Question(query_str=received.message.text, scope=scope, turns=turns, continued=continued)
+    async def _told(self, question: Question, loaded: Loaded) -> AsyncGenerator[Step | Words | Restarted | types.Answer]:
+        """The engine's events; a model that broke is asked once more, because its server starts it again."""
         for last in (False, True):
             shown = False
             try:
@@ -181,6 +218,21 @@ class HouseAnswerer:
 
     def _language(self, received: Received) -> Language:
         return language_for(received.message, received.person, self._settings.daemon.language)
+
+
+def _question(asked: Asked, scope: Scope, turns: tuple[types.PastTurn, ...], files: Files) -> Question:
+    from knowledge.engine import Question  # with LlamaIndex, which is loaded by now
+
+    text = asked.received.message.text
+    return Question(
+        query_str=text, scope=scope, turns=turns, continued=asked.continued, attached=files.pieces, images=files.images
+    )
+
+
+async def _sees(loaded: Loaded) -> bool:
+    """Whether the model can see pictures: Ollama says so; other servers are believed to, and say themselves when not."""
+    health = await loaded.model.check()
+    return "vision" in health.capabilities if health.capabilities else health.version is None
 
 
 def _outcome(asked: Asked, answer: types.Answer) -> Outcome:

@@ -12,17 +12,25 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bot.answer import HouseAnswerer
+from bot.attachments import Attachments, clear
+from bot.buttons import Buttons
 from bot.chosen import ChosenModel
+from bot.codes import Codes
 from bot.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
 from bot.errors import DatabaseError
 from bot.forget import Forget
+from bot.gate import Gate
+from bot.host import PlatformHost
 from bot.inbox import Inbox
+from bot.ledger import Ledger
 from bot.memory import Memory
 from bot.orders import Orders
 from bot.owner_orders import OwnerOrders
 from bot.people import People, Person
+from bot.platforms import platforms_of, serving, supervise
+from bot.presses import Presses
 from bot.sentences import prepare
 from bot.status import Condition
 from bot.tasks import Tasks
@@ -34,6 +42,8 @@ from knowledge.models import Health
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from adapters.types import Platform, Reply
+    from bot.inbox_rows import Pending
     from bot.loading import Loaded
     from bot.schedule import Schedule
     from bot.settings import Settings
@@ -54,15 +64,22 @@ _MOST_S = 3600.0
 class House:
     """What doors and verbs speak to. Made by `open`."""
 
-    def __init__(self, settings: Settings, state: State, database: Database) -> None:
+    def __init__(
+        self, settings: Settings, state: State, database: Database, platforms: Mapping[str, Platform], buttons: Buttons
+    ) -> None:
         self.settings = settings
         self.state = state
         self.database = database
+        self.platforms = platforms
         self.started_at = time.time()
         self.people = People(database)
+        self.codes = Codes(database, self.people)
         self.tokens = Tokens(database)
+        self.people.watch(self.tokens.load)
         self.telemetry = Telemetry()
         self.memory = Memory(database)
+        configs = {"telegram": settings.telegram, "discord": settings.discord}
+        self.gate = Gate(database, self.people, self.codes, configs, settings.limits, language=settings.daemon.language)
         self.forget = Forget(database, state.folder, handled_days=settings.limits.handled_days)
         self.inbox = Inbox(database, settings.limits)
         self.schedule: Schedule | None = None
@@ -81,12 +98,23 @@ class House:
             self.loaded,
             lambda: self.library is not None,
             self.telemetry,
+            Attachments(database, platforms, state.attachments),
         )
-        doors = {"http": PullDoor(), "terminal": PullDoor()}
-        language = settings.daemon.language
         self.dispatcher = Dispatcher(
-            self.inbox, answerer, doors, settings.limits, settings.model.slots, language=language, settled=self.loaded
+            self.inbox,
+            answerer,
+            {"http": PullDoor(), "terminal": PullDoor(), **platforms},
+            settings.limits,
+            settings.model.slots,
+            language=settings.daemon.language,
+            settled=self.loaded,
+            dress=buttons.dressed,
+            stop=buttons.stop,
         )
+        self._presses = Presses(
+            buttons, self.memory, self.people, self.dispatcher, self.loaded, language=settings.daemon.language
+        )
+        self._hosts = {name: self._host(name) for name in platforms}
         self.telemetry.watch_queue(self.dispatcher.waiting, self.dispatcher.answering)
 
     @classmethod
@@ -99,10 +127,11 @@ class House:
         async with AsyncExitStack() as stack:
             database = await Database.open(state.database)
             stack.push_async_callback(database.close)
-            house = cls(settings, state, database)
+            await asyncio.to_thread(clear, state.attachments)
+            platforms = await asyncio.to_thread(platforms_of, settings, database)
+            house = cls(settings, state, database, platforms, await Buttons.of(database))
             await house.forget.resume()
             await house.people.declare(settings.people)
-            await house.tokens.load()
             readers = house.readers()
             stack.push_async_callback(house._unload)
             async with asyncio.TaskGroup() as tasks:
@@ -141,7 +170,8 @@ class House:
     def ready(self) -> dict[str, bool]:
         """Which parts are ready; names no person and no collection."""
         model = self._health is not None and self._health.state in _ANSWERS
-        return {"database": True, "index": self.library is not None, "model": model}
+        platforms = {name: serving(platform) for name, platform in self.platforms.items()}
+        return {"database": True, "index": self.library is not None, "model": model, **platforms}
 
     async def status(self, person: Person) -> dict[str, Any]:
         """What a person may know of the house: the owner everything, others their own queue and the collections they may read."""
@@ -152,6 +182,8 @@ class House:
             "model": self.model_status(),
             "collections": await self._collections(person),
         }
+        if person.owner:
+            status["platforms"] = {name: asdict(platform.status) for name, platform in self.platforms.items()}
         if person.owner and self.schedule is not None:
             status["jobs"] = [asdict(run) for run in await self.schedule.last_runs()]
         return status
@@ -159,6 +191,15 @@ class House:
     def readers(self) -> dict[str, frozenset[str]]:
         """Who may read each collection of the settings."""
         return {config.name: self.people.resolve_readers(config.readers) for config in self.settings.collections}
+
+    async def serve(self, name: str) -> None:
+        """Keep a platform connected until cancelled."""
+        await supervise(self.platforms[name], self._hosts[name])
+
+    def stop_receiving(self) -> None:
+        """Take nothing from platforms any more: it stays with them until the next start. What is written is still delivered."""
+        for host in self._hosts.values():
+            host.stop_receiving()
 
     async def reindex(
         self,
@@ -206,6 +247,18 @@ class House:
         """Bring these collections up to date in the background; what fails is in its report."""
         self._tasks.wait(self._reindex_each(names), "index")
 
+    def _host(self, name: str) -> PlatformHost:
+        config = self.settings.telegram if name == "telegram" else self.settings.discord
+        return PlatformHost(
+            self.gate,
+            self.people,
+            self.dispatcher,
+            self._presses,
+            Ledger(self.database, name),
+            language=self.settings.daemon.language,
+            most_mb=config.attachment_mb,
+        )
+
     def _orders(self) -> Orders:
         condition = Condition(self, self.people, self.loaded)
         of_owner = OwnerOrders(self, ChosenModel(self.settings.model, self.database, self.loaded))
@@ -217,7 +270,6 @@ class House:
             self.loaded,
             condition,
             of_owner,
-            changed=self.tokens.load,
             lacking=_LACKING,
         )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 from sqlalchemy import bindparam, delete, insert, select
 
-from adapters.types import DeliveryError
+from adapters.types import FetchError
 from bot.tables import attached, conversations
 from knowledge.attached import ATTACHED
 from knowledge.errors import UnreadableError
@@ -52,7 +52,7 @@ class Fetcher(Protocol):
     """The part of a platform that downloads."""
 
     async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
-        """The bytes of a file. Raises `DeliveryError` when it cannot be had, or is larger."""
+        """The bytes of a file. Raises `FetchError` when it cannot be had, or is larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Attachments:
         for one in files:
             try:
                 pieces += await self._read(received, one, library)
-            except (UnreadableError, DeliveryError) as error:
+            except (UnreadableError, FetchError) as error:
                 return Refused("attachment_unreadable", one.name, str(error))
         if len(pieces) > _PIECES:
             return Refused("attachment_long", files[0].name)
@@ -120,17 +120,19 @@ class Attachments:
         )
 
     async def images(self, received: Received) -> tuple[str, ...]:
-        """The pictures of a message in base64. Raises `DeliveryError`."""
+        """The pictures of a message in base64. Raises `FetchError`."""
         pictures = [one for one in received.message.attachments if is_image(one)]
-        fetcher = self._doors[received.message.platform]
-        return tuple([base64.b64encode(await fetcher.fetch(one, self._most)).decode() for one in pictures])
+        return tuple([base64.b64encode(await self._fetch(received, one)).decode() for one in pictures])
 
     async def drop(self, conversation_id: int) -> None:
         """Forget the files of a conversation: it begins anew."""
         await self._sql.write(lambda connection: connection.execute(_DROP, {"conversation": conversation_id}))
 
+    async def _fetch(self, received: Received, one: Attachment) -> bytes:
+        return await self._doors[received.message.platform].fetch(one, self._most)
+
     async def _read(self, received: Received, one: Attachment, library: Library) -> list[Passage]:
-        content = await self._doors[received.message.platform].fetch(one, self._most)
+        content = await self._fetch(received, one)
         path = self._folder / f"{secrets.token_hex(8)}{PurePath(one.name).suffix.lower()}"
         await asyncio.to_thread(_write, path, content)
         try:

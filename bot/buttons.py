@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from adapters.types import Button
 from bot.replies import named
-from bot.sentences import say
+from bot.sentences import as_language, say
 from bot.tables import meta
 
 if TYPE_CHECKING:
@@ -73,8 +73,9 @@ class Buttons:
             return None
         return Meant(int(match[1]), _LETTERS[match[2]], int(match[3] or 0))
 
-    def dressed(self, pending: Pending, reply: Reply, language: Language) -> Reply:
+    def dressed(self, pending: Pending, reply: Reply) -> Reply:
         """A reply with the buttons that its reader can use."""
+        language = as_language(reply.language) or "en"
         return replace(reply, buttons=tuple(self._under(pending, reply, language)))
 
     def stop(self, pending: Pending, language: Language) -> Button:

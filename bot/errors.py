@@ -5,6 +5,7 @@ GrillonError                 `exit_code` 1; its text is the sentence a person re
 ├── StateInUseError          3: another process owns the state directory
 ├── NewerDatabaseError       4: the database was written by a newer program
 ├── DatabaseError            1: full disk, broken file; the sentence says what to do
+├── CannotError              what a person asked for cannot be done: `key` and `values` choose the sentence
 └── RejectedError            a message that is not taken: `code` and `status` (HTTP) say why
 """
 
@@ -12,6 +13,8 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
+
+from bot.sentences import say
 
 
 def told(error: BaseException) -> str:
@@ -50,6 +53,15 @@ class NewerDatabaseError(GrillonError):
 
 class DatabaseError(GrillonError):
     """The database cannot be used: full disk, broken file."""
+
+
+class CannotError(GrillonError):
+    """What a person asked for cannot be done. In a chat: `say(error.key, language, **error.values)`."""
+
+    def __init__(self, key: str, **values: object) -> None:
+        super().__init__(say(key, "en", **values))
+        self.key = key
+        self.values = values
 
 
 class RejectedError(GrillonError):

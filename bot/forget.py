@@ -18,9 +18,9 @@ import orjson
 from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from bot.people import new_key
+from bot.identities import JOINED, new_key
 from bot.stored import dump, load_message
-from bot.tables import conversations, forgotten, handled, identities, inbox, meta, people, tokens, turns
+from bot.tables import codes, conversations, forgotten, handled, identities, inbox, meta, people, strangers, tokens, turns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,8 +54,8 @@ class Forget:
 
         `but` is the inbox id of the message that asks for it: what came after it stays; it goes once its reply is sent.
         """
-        await self._database.write(lambda connection: begin_erasing(connection, person_id, but))
-        await self._go_on(person_id, but)
+        erased = await self._database.write(lambda connection: begin_erasing(connection, person_id, but))
+        await self._go_on(erased, but)
 
     async def resume(self) -> None:
         """Finish what was begun, and bring journal and database together."""
@@ -129,14 +129,19 @@ def salt_of(connection: Connection) -> bytes:
     return bytes.fromhex(connection.execute(_SALT).scalar_one())
 
 
-def begin_erasing(connection: Connection, person_id: int, but: int | None) -> None:
-    """Make a person a new one, of whom nothing is remembered, in one short transaction; the rows follow in slices."""
+def begin_erasing(connection: Connection, person_id: int, but: int | None) -> int:
+    """Make a person a new one, of whom nothing is remembered, in one short transaction; the rows follow in slices.
+
+    Returns whose rows these are: who asks for it by the message `but` may have become one with somebody else since.
+    """
+    if but is not None:
+        person_id = connection.execute(select(inbox.c.person_id).where(inbox.c.id == but)).scalar() or person_id
     person = connection.execute(select(people).where(people.c.id == person_id)).one()
     lasting = person.name is not None or person.owner
-    connection.execute(forgotten.insert(), {"digest": person_digest(person.key), "at": time.time()})
-    renewed = {"key": new_key(), "active": person.active and lasting}
+    _note(connection, person_id, person.key)
+    renewed = {"key": new_key(), "active": person.active and lasting, "language": None}
     connection.execute(update(people).where(people.c.id == person_id).values(renewed))
-    connection.execute(delete(identities).where(identities.c.person_id == person_id))
+    _erase_accounts(connection, person_id, blocked=person.blocked)
     if not lasting:
         connection.execute(delete(tokens).where(tokens.c.person_id == person_id))
     newest = select(func.coalesce(func.max(turns.c.id), 0) + 1).scalar_subquery()
@@ -145,6 +150,26 @@ def begin_erasing(connection: Connection, person_id: int, but: int | None) -> No
         _strip(connection, but)
     mark = insert(meta).values(key=f"{_MARK}{person_id}", value=str(but or 0))
     connection.execute(mark.on_conflict_do_update(index_elements=["key"], set_={"value": mark.excluded.value}))
+    return person_id
+
+
+def _note(connection: Connection, person_id: int, key: str) -> None:
+    """Note that this person was forgotten, with those that became one with them: an older backup may hold each."""
+    became = meta.c.key.startswith(JOINED), meta.c.value == str(person_id)
+    keys = [key, *(one.removeprefix(JOINED) for one in connection.scalars(select(meta.c.key).where(*became)))]
+    connection.execute(forgotten.insert(), [{"digest": person_digest(one), "at": time.time()} for one in keys])
+    connection.execute(delete(meta).where(*became))
+
+
+def _erase_accounts(connection: Connection, person_id: int, *, blocked: bool) -> None:
+    """Erase the accounts of a person, but for what the settings say, and what says that somebody is blocked."""
+    theirs = identities.c.person_id == person_id
+    for row in connection.execute(select(identities.c.platform, identities.c.user).where(theirs)).all():
+        for table in (strangers, codes):
+            connection.execute(delete(table).where(table.c.platform == row.platform, table.c.user == row.user))
+    connection.execute(delete(codes).where(codes.c.person_id == person_id))
+    if not blocked:
+        connection.execute(delete(identities).where(theirs, identities.c.way != "settings"))
 
 
 def erase_slice(connection: Connection, person_id: int, but: int | None, handled_s: float) -> bool:

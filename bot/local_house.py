@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bot.errors import RejectedError
+
 if TYPE_CHECKING:
+    from bot.codes import Codes
     from bot.dispatch import Dispatcher
     from bot.loading import Loaded
     from bot.local_access import Peer
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from knowledge.library import IndexReport, Progress
 
 Values = dict[str, Any]
+
+_TEXT_CHARS = 200
 
 
 class Papers(Protocol):
@@ -33,6 +38,10 @@ class Papers(Protocol):
     @property
     def people(self) -> People:
         """The people of the house."""
+
+    @property
+    def codes(self) -> Codes:
+        """The one-time codes."""
 
     @property
     def tokens(self) -> Tokens:
@@ -63,3 +72,19 @@ class Request:
     peer: Peer
     params: Values
     keep: bool = False
+
+
+def text_of(params: Values, name: str) -> str | None:
+    """A parameter, None without it. Raises `RejectedError` for what is no text, or a long one."""
+    value = params.get(name)
+    if value is not None and not (isinstance(value, str) and len(value) <= _TEXT_CHARS):
+        raise RejectedError("invalid", f"`{name}` has to be a text of at most {_TEXT_CHARS} characters")
+    return value
+
+
+def required(params: Values, name: str) -> str:
+    """A parameter that has to be there. Raises `RejectedError`."""
+    value = text_of(params, name)
+    if not value:
+        raise RejectedError("invalid", f"`{name}` is missing")
+    return value

@@ -5,30 +5,30 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from adapters.types import Message
 from bot.backup import back_up, verify
 from bot.errors import GrillonError, RejectedError
-from bot.local_house import House, Papers, Request, Values
+from bot.local_house import House, Papers, Request, Values, required, text_of
 from bot.local_wire import event_values
+from bot.people_verbs import approve, block, list_people, owner_code, unblock
 
 if TYPE_CHECKING:
     from bot.people import Person
     from knowledge.library import IndexReport, Progress
 
-_TEXT_CHARS = 200
 _PROGRESS_S = 0.05
 """Seconds between two lines of progress: a terminal shows no more."""
 
 
 async def create_token(papers: Papers, params: Values) -> Values:
     """`token create NAME`: the secret, this once."""
-    named = _text(params, "person")
+    named = text_of(params, "person")
     person = _person(papers, named) if named else papers.people.owner
-    return {"secret": await papers.tokens.create(_required(params, "name"), person), "person": person.name}
+    return {"secret": await papers.tokens.create(required(params, "name"), person), "person": person.name}
 
 
 async def list_tokens(papers: Papers, _: Values) -> list[Values]:
@@ -41,25 +41,10 @@ async def list_tokens(papers: Papers, _: Values) -> list[Values]:
 
 async def revoke_token(papers: Papers, params: Values) -> Values:
     """`token revoke NAME`."""
-    name = _required(params, "name")
+    name = required(params, "name")
     if not await papers.tokens.revoke(name):
         raise GrillonError(f"there is no token called {name}; `grillon token list` shows them")
     return {}
-
-
-async def list_people(papers: Papers, _: Values) -> list[Values]:
-    """`people`: who is declared, and what each may read."""
-    declared = papers.settings.people
-    granted = {one.name: papers.people.resolve_readers(one.readers) for one in papers.settings.collections}
-    rows: list[tuple[str | None, bool, str | None, Person | None]]
-    rows = [(config.name, config.owner, config.unix_user, papers.people.named(config.name)) for config in declared]
-    if not any(config.owner for config in declared):
-        rows.append((None, True, None, papers.people.owner))
-    return [
-        {"name": name, "owner": owner, "unix_user": account, "reads": _reads(person, granted)}
-        for name, owner, account, person in rows
-        if person is not None
-    ]
 
 
 async def backup(papers: Papers, _: Values) -> Values:
@@ -100,7 +85,7 @@ async def _received(house: House, request: Request) -> int:
 async def index(house: House, request: Request) -> AsyncGenerator[Values]:
     """`index`: each collection in turn, its progress, then the reports."""
     known = [one.name for one in house.settings.collections]
-    named = _text(request.params, "collection")
+    named = text_of(request.params, "collection")
     if named is not None and named not in known:
         raise GrillonError(f"there is no collection {named!r}; known are {', '.join(known) or 'none'}")
     reports: list[IndexReport] = []
@@ -165,29 +150,15 @@ def _message(request: Request) -> Message:
     return Message(
         platform="terminal",
         account="local",
-        id=f"{uid}:{_text(params, 'key') or uuid.uuid4()}",  # nobody joins the question of another account by guessing its key
+        id=f"{uid}:{text_of(params, 'key') or uuid.uuid4()}",  # nobody joins the question of another account by guessing its key
         chat=uid,
         sender=uid,
         text=params["question"],
         private=True,
-        thread=_text(params, "conversation"),
-        locale=_text(params, "locale"),
+        thread=text_of(params, "conversation"),
+        locale=text_of(params, "locale"),
         options={"collections": names} if names else {},
     )
-
-
-def _text(params: Values, name: str) -> str | None:
-    value = params.get(name)
-    if value is not None and not (isinstance(value, str) and len(value) <= _TEXT_CHARS):
-        raise RejectedError("invalid", f"`{name}` has to be a text of at most {_TEXT_CHARS} characters")
-    return value
-
-
-def _required(params: Values, name: str) -> str:
-    value = _text(params, name)
-    if not value:
-        raise RejectedError("invalid", f"`{name}` is missing")
-    return value
 
 
 def _person(papers: Papers, name: str) -> Person:
@@ -198,16 +169,15 @@ def _person(papers: Papers, name: str) -> Person:
     return person
 
 
-def _reads(person: Person, granted: Mapping[str, frozenset[str]]) -> list[str]:
-    theirs = {"everyone", f"person:{person.id}"} | ({"owner"} if person.owner else set())
-    return [name for name, readers in granted.items() if (readers or {"owner"}) & theirs]
-
-
 PAPERS: dict[str, Callable[[Papers, Values], Awaitable[Any]]] = {
     "create_token": create_token,
     "list_tokens": list_tokens,
     "revoke_token": revoke_token,
     "list_people": list_people,
+    "owner_code": owner_code,
+    "approve": approve,
+    "block": block,
+    "unblock": unblock,
     "backup": backup,
 }
 HOUSE: dict[str, Callable[[House, Request], AsyncGenerator[Values]]] = {

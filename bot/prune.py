@@ -6,15 +6,16 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, literal_column, select
 
 from bot.forget import empty_log
-from bot.tables import conversations, handled, identities, inbox, people, tokens, turns
+from bot.strangers import AGAIN_S
+from bot.tables import codes, conversations, handled, identities, inbox, people, strangers, tokens, turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Column, ColumnElement, Connection, Table
+    from sqlalchemy import ColumnElement, Connection, Table
 
     from bot.database import Database
 
@@ -33,11 +34,11 @@ async def prune(database: Database, *, memory_s: float, handled_s: float) -> int
     return removed
 
 
-def _remove(connection: Connection, table: Table, key: Column[Any], old: ColumnElement[bool]) -> int:
+def _remove(connection: Connection, table: Table, key: ColumnElement[Any], old: ColumnElement[bool]) -> int:
     return connection.execute(delete(table).where(key.in_(select(key).where(old).limit(_SLICE)))).rowcount
 
 
-def _rules(now: float, memory_s: float, handled_s: float) -> Sequence[tuple[Table, Column[Any], ColumnElement[bool]]]:
+def _rules(now: float, memory_s: float, handled_s: float) -> Sequence[tuple[Table, ColumnElement[Any], ColumnElement[bool]]]:
     unused = [
         ~exists().where(column == people.c.id)
         for column in (identities.c.person_id, tokens.c.person_id, conversations.c.person_id, inbox.c.person_id)
@@ -46,6 +47,8 @@ def _rules(now: float, memory_s: float, handled_s: float) -> Sequence[tuple[Tabl
         (turns, turns.c.id, turns.c.created_at < now - memory_s),
         (inbox, inbox.c.id, (inbox.c.state == "sent") & (inbox.c.finished_at < now - handled_s)),
         (handled, handled.c.digest, handled.c.until < now),
+        (codes, codes.c.digest, codes.c.expires_at <= now),
+        (strangers, literal_column("strangers.rowid"), strangers.c.told_at <= now - AGAIN_S),
         (
             conversations,
             conversations.c.id,

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from adapters.discord.config import DiscordConfig
+from adapters.telegram.config import TelegramConfig
 from knowledge.config import (
     ChatModelConfig,
     CollectionConfig,
@@ -26,6 +28,9 @@ class PersonConfig(Section):
         default=None,
         description="the account on this machine that asks as this person, through the local socket",
         examples=["ada"],
+    )
+    identities: list[str] = Field(
+        default=[], description="accounts of platforms that are this person's, as telegram:ID or discord:ID"
     )
 
 
@@ -48,6 +53,12 @@ class LimitsConfig(Section):
     attempts: int = Field(default=5, ge=1, le=20, description="tries before a message is set aside")
     expire_h: float = Field(
         default=24, gt=0, description="hours after which a waiting question is not answered any more but said so"
+    )
+    person_minute: int = Field(
+        default=20, ge=1, le=100_000, description="messages of one person in a minute, from Discord and Telegram"
+    )
+    person_day: int = Field(
+        default=500, ge=1, le=100_000, description="messages of one person in a day, from Discord and Telegram"
     )
     handled_days: float = Field(default=30, gt=0, description="days the ids of handled messages are remembered")
 
@@ -115,3 +126,5 @@ class Settings(Section):
     socket: SocketConfig = SocketConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     daemon: DaemonConfig = DaemonConfig()
+    telegram: TelegramConfig = TelegramConfig()
+    discord: DiscordConfig = DiscordConfig()

@@ -16,6 +16,7 @@ _NUMBER_OR_NAME = r"(?:\d+|[a-z]{3})"
 _ITEM = rf"(?:\*|{_NUMBER_OR_NAME}(?:-{_NUMBER_OR_NAME})?)(?:/\d+)?"
 _CRON = re.compile(rf"\s*{_ITEM}(?:,{_ITEM})*(?:\s+{_ITEM}(?:,{_ITEM})*){{4}}\s*", re.IGNORECASE)
 _GROUP_READER = re.compile(r"discord-role:\d+|chat:[a-z]+:\S+")
+_IDENTITY = re.compile(r"(?:discord|telegram):[1-9]\d{0,19}", re.ASCII)
 _RESERVED = frozenset({"everyone", "owner"})
 
 Problem = tuple[Key, str]
@@ -45,8 +46,24 @@ def _people(settings: Settings) -> Iterator[Problem]:
                 ("people", number, "name"),
                 f"a person cannot be called {person.name!r}: everyone, owner and names with a colon are taken",
             )
+    yield from _identities(settings)
     yield from _twice("people", "name", [person.name.casefold() for person in settings.people])
     yield from _twice("people", "unix_user", [person.unix_user for person in settings.people])
+
+
+def _identities(settings: Settings) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for number, person in enumerate(settings.people):
+        for identity in person.identities:
+            key = ("people", number, "identities")
+            if not _IDENTITY.fullmatch(identity):
+                yield (
+                    key,
+                    f"{person.name} has an identity {identity!r}; one is written telegram:ID or discord:ID, the ID in digits",
+                )
+            if identity in seen:
+                yield key, f"{seen[identity]} and {person.name} have the same identity {identity!r}; it is one person's"
+            seen[identity] = person.name
 
 
 def _collections(settings: Settings) -> Iterator[Problem]:

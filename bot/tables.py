@@ -51,6 +51,7 @@ identities = Table(
     Column("user", Text, primary_key=True, comment="the platform's own id"),
     Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("created_at", Float, nullable=False),
+    Column("way", String(16), nullable=False, server_default="approved", comment="how it got in: settings, approved or allowed"),
 )
 
 codes = Table(

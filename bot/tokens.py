@@ -14,7 +14,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.errors import SettingsError
-from bot.people import Person, as_person
+from bot.people import PERSON, Person, as_person
 from bot.tables import people, tokens
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is known of a token: all but the secret. `person` is None once the settings do not declare that person any more."""
+    """What is known of a token: all but the secret. `person` is None once that person is not declared any more, or blocked."""
 
     name: str
     person: Person | None
@@ -87,16 +87,15 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret[:_LONGEST].encode(errors="surrogatepass")).digest()
 
 
-_JOINED = select(tokens.c.name.label("token"), tokens.c.digest, tokens.c.created_at, people.c.active).join(people)
-_JOINED = _JOINED.add_columns(people.c.id, people.c.name, people.c.owner, people.c.language, people.c.private).order_by(
-    tokens.c.name
-)
+_IN_FORCE = (people.c.active & ~people.c.blocked).label("in_force")
+_JOINED = select(tokens.c.name.label("token"), tokens.c.digest, tokens.c.created_at, _IN_FORCE).join(people)
+_JOINED = _JOINED.add_columns(*PERSON).order_by(tokens.c.name)
 
 
 def _in_force(connection: Connection) -> dict[bytes, Person]:
-    return {row.digest: as_person(row) for row in connection.execute(_JOINED) if row.active}
+    return {row.digest: as_person(row) for row in connection.execute(_JOINED) if row.in_force}
 
 
 def _all(connection: Connection) -> list[Token]:
     rows = connection.execute(_JOINED)
-    return [Token(row.token, as_person(row) if row.active else None, row.created_at) for row in rows]
+    return [Token(row.token, as_person(row) if row.in_force else None, row.created_at) for row in rows]

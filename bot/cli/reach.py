@@ -16,6 +16,7 @@ from bot.state import State
 
 if TYPE_CHECKING:
     from bot.cli.told import Told
+    from bot.codes import Codes
     from bot.people import People
     from bot.settings import Settings
     from bot.tokens import Tokens
@@ -59,10 +60,12 @@ class _Papers:
     settings: Settings
     state: State
     people: People
+    codes: Codes
     tokens: Tokens
 
 
 async def _on_paper(settings: Settings, verb: str, params: dict[str, Any]) -> Any:  # noqa: ANN401 -- JSON values
+    from bot.codes import Codes
     from bot.database import Database
     from bot.local_verbs import PAPERS
     from bot.people import People
@@ -71,8 +74,9 @@ async def _on_paper(settings: Settings, verb: str, params: dict[str, Any]) -> An
     with State.claim(existing_state(settings)) as state:
         database = await Database.open(state.database)
         try:
-            papers = _Papers(settings, state, People(database), Tokens(database))
-            await papers.people.declare(settings.people)
+            people = People(database)
+            papers = _Papers(settings, state, people, Codes(database, people), Tokens(database))
+            await people.declare(settings.people)
             return await PAPERS[verb](papers, params)
         finally:
             await database.close()

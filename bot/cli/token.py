@@ -30,7 +30,9 @@ def list_(told: Told) -> None:
     """Show the tokens and whose they are."""
     for token in paper(told, "list_tokens"):
         made = datetime.fromtimestamp(token["at"], UTC).astimezone()
-        whose = (token["person"] or "the owner") if token["in_force"] else "nobody: its person is not declared any more"
+        whose = (
+            (token["person"] or "the owner") if token["in_force"] else "nobody: its person is not declared any more, or blocked"
+        )
         click.echo(f"{token['name']:24} {whose:24} {made:%Y-%m-%d %H:%M}")
 
 

@@ -82,6 +82,16 @@ def _add_columns() -> None:
                 "private", sa.Boolean(), server_default="0", nullable=False, comment="nothing of them is kept once it is sent"
             )
         )
+    with op.batch_alter_table("identities", recreate="always") as identities:
+        identities.add_column(
+            sa.Column(
+                "way",
+                sa.String(length=16),
+                server_default="approved",
+                nullable=False,
+                comment="how it got in: settings, approved or allowed",
+            )
+        )
     with op.batch_alter_table("inbox", recreate="always", table_kwargs=_KEPT) as inbox:
         inbox.add_column(
             sa.Column(

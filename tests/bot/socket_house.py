@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from bot.codes import Codes
 from bot.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
@@ -30,6 +31,7 @@ class SocketHouse:
     state: State
     database: Database
     people: People
+    codes: Codes
     tokens: Tokens
     dispatcher: Dispatcher
     wrong: list[str] = field(default_factory=list)
@@ -72,6 +74,7 @@ async def served(folder: Path, answerer: object | None = None, **more: Any) -> A
     async with open_house(folder, answerer, doors={"terminal": PullDoor()}) as line:
         await line.people.declare(told.people)
         with State.claim(folder) as state:
-            house = SocketHouse(told, state, line.database, line.people, Tokens(line.database), line.dispatcher)
+            codes = Codes(line.database, line.people)
+            house = SocketHouse(told, state, line.database, line.people, codes, Tokens(line.database), line.dispatcher)
             async with LocalSocket(house, path):
                 yield house, path

@@ -56,7 +56,7 @@ def test_what_is_no_code_says_nothing(text: str) -> None:
 
 def test_an_answer_has_its_sources_opinions_and_another_try() -> None:
     reply = Reply("text", citations=(source(1),), consulted=(source(2, "x" * 99),), model="qwen3")
-    dressed = BUTTONS.dressed(pending(), reply, "en")
+    dressed = BUTTONS.dressed(pending(), reply)
     assert [(button.kind, button.label) for button in dressed.buttons] == [
         ("source", "[1] Heating › Boiler"),
         ("source", "[2] " + "x" * 55 + "…"),
@@ -68,8 +68,8 @@ def test_an_answer_has_its_sources_opinions_and_another_try() -> None:
 
 
 def test_a_sentence_of_ours_has_no_opinions() -> None:
-    assert BUTTONS.dressed(pending(), Reply("help"), "en").buttons == ()
-    assert [one.kind for one in BUTTONS.dressed(pending(), Reply("no", error="model_slow"), "fr").buttons] == ["retry"]
+    assert BUTTONS.dressed(pending(), Reply("help")).buttons == ()
+    assert [one.kind for one in BUTTONS.dressed(pending(), Reply("no", error="model_slow", language="fr")).buttons] == ["retry"]
 
 
 async def test_the_key_is_that_of_the_database(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ async def fill(house: House, count: int = 12) -> None:
         await house.ask(message(f"b{n}", f"{COMMON} {n}"), "ben")
     await house.database.write(
         lambda connection: connection.execute(
-            text("INSERT INTO identities SELECT 'telegram', 'canarisender', id, 0 FROM people WHERE name = 'anna'")
+            text("INSERT INTO identities SELECT 'telegram', 'canarisender', id, 0, 'approved' FROM people WHERE name = 'anna'")
         )
     )
 

@@ -22,6 +22,7 @@ import pytest
 
 from adapters.types import Reply, Source
 from bot.backup import verify
+from bot.codes import Codes
 from bot.doors import PullDoor
 from bot.errors import RejectedError, SettingsError, StateInUseError
 from bot.live import Event, Finished, Outcome, Received, Restarted, Step, Waiting, Words
@@ -313,9 +314,8 @@ async def test_stopping_refuses_new_questions(tmp_path: Path) -> None:
     async with open_house(tmp_path, doors={"terminal": PullDoor()}) as house:
         await house.people.declare(settings(tmp_path).people)
         with State.claim(tmp_path) as state:
-            fixture = SocketHouse(
-                settings(tmp_path), state, house.database, house.people, Tokens(house.database), house.dispatcher
-            )
+            codes, tokens = Codes(house.database, house.people), Tokens(house.database)
+            fixture = SocketHouse(settings(tmp_path), state, house.database, house.people, codes, tokens, house.dispatcher)
             async with LocalSocket(fixture, tmp_path / "s") as door:
                 with await asyncio.to_thread(LocalClient, tmp_path / "s") as client:
                     await asyncio.to_thread(client.call, "status")
