@@ -29,6 +29,7 @@ from bot.memory import Memory
 from bot.orders import Orders
 from bot.owner_orders import OwnerOrders
 from bot.people import People, Person
+from bot.people_orders import PeopleOrders
 from bot.platforms import platforms_of, serving, supervise
 from bot.presses import Presses
 from bot.sentences import prepare
@@ -42,8 +43,7 @@ from knowledge.models import Health
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from adapters.types import Platform, Reply
-    from bot.inbox_rows import Pending
+    from adapters.types import Platform
     from bot.loading import Loaded
     from bot.schedule import Schedule
     from bot.settings import Settings
@@ -270,6 +270,7 @@ class House:
             self.loaded,
             condition,
             of_owner,
+            PeopleOrders(self.people, self.codes),
             lacking=_LACKING,
         )
 

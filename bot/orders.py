@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters.types import Reply
 from bot.commands import Typed, help_text, wished
+from bot.errors import CannotError
 from bot.mydata import my_data
 from bot.replies import named, refusal, source_of
 from bot.rights import require_index, scope_for
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from bot.memory import Memory
     from bot.owner_orders import OwnerOrders
     from bot.people import People
+    from bot.people_orders import PeopleOrders
     from bot.status import Condition
     from knowledge.types import Sql
 
@@ -45,7 +47,7 @@ class Order:
 class Orders:
     """Carries commands out, but for those that lead to a question (`ask`, `continue`, `retry`): `bot.answer` does these.
 
-    `changed` is called when a person is not what they were; `lacking`: by platform, the commands that it has no need of.
+    `lacking`: by platform, the commands that it has no need of.
     """
 
     def __init__(
@@ -57,8 +59,8 @@ class Orders:
         loaded: Callable[[], Awaitable[Loaded]],
         condition: Condition,
         of_owner: OwnerOrders,
+        of_people: PeopleOrders,
         *,
-        changed: Callable[[], Awaitable[None]],
         lacking: Mapping[str, Collection[str]],
     ) -> None:
         self._sql = sql
@@ -67,7 +69,6 @@ class Orders:
         self._forget = forget
         self._loaded = loaded
         self._condition = condition
-        self._changed = changed
         self._lacking = lacking
         self._carry: dict[str, Callable[[Order], Awaitable[Reply]]] = {
             "start": self._start,
@@ -83,6 +84,7 @@ class Orders:
             "mydata": self._mydata,
             "forget": self._erase,
             **of_owner.table(),
+            **of_people.table(),
         }
 
     async def carry_out(self, received: Received, typed: Typed, language: Language) -> Reply:
@@ -96,7 +98,10 @@ class Orders:
             return order.say("owner_only")
         if command.private and not received.message.private:
             return order.say("private_only")
-        return await self._carry[command.name](order)
+        try:
+            return await self._carry[command.name](order)
+        except CannotError as error:
+            return order.say(error.key, **error.values)
 
     async def _start(self, order: Order) -> Reply:
         return Reply(f"{say('start', order.language)}\n\n{self._known(order)}")
@@ -157,7 +162,6 @@ class Orders:
             how = say("private_on" if person.private else "private_off", order.language)
             return Reply(f"{how} {say('private_how', order.language)}")
         await self._people.set_private(person, private=wish == "on")
-        await self._changed()
         return order.say("private_on" if wish == "on" else "private_off")
 
     async def _language(self, order: Order) -> Reply:
@@ -167,7 +171,6 @@ class Orders:
             return Reply(f"{how} {say('language_how', order.language)}")
         chosen = as_language(wish)
         await self._people.set_language(person, chosen)
-        await self._changed()
         language = chosen or language_for(order.received.message, None, order.language)
         return Reply(say("language_fixed" if chosen else "language_auto", language), language=language)
 
