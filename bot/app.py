@@ -42,8 +42,7 @@ from knowledge.models import Health
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from adapters.types import Platform, Reply
-    from bot.inbox_rows import Pending
+    from adapters.types import Platform
     from bot.loading import Loaded
     from bot.schedule import Schedule
     from bot.settings import Settings

@@ -45,7 +45,7 @@ class Order:
 class Orders:
     """Carries commands out, but for those that lead to a question (`ask`, `continue`, `retry`): `bot.answer` does these.
 
-    `changed` is called when a person is not what they were; `lacking`: by platform, the commands that it has no need of.
+    `lacking`: by platform, the commands that it has no need of.
     """
 
     def __init__(
@@ -58,7 +58,6 @@ class Orders:
         condition: Condition,
         of_owner: OwnerOrders,
         *,
-        changed: Callable[[], Awaitable[None]],
         lacking: Mapping[str, Collection[str]],
     ) -> None:
         self._sql = sql
@@ -67,7 +66,6 @@ class Orders:
         self._forget = forget
         self._loaded = loaded
         self._condition = condition
-        self._changed = changed
         self._lacking = lacking
         self._carry: dict[str, Callable[[Order], Awaitable[Reply]]] = {
             "start": self._start,
@@ -157,7 +155,6 @@ class Orders:
             how = say("private_on" if person.private else "private_off", order.language)
             return Reply(f"{how} {say('private_how', order.language)}")
         await self._people.set_private(person, private=wish == "on")
-        await self._changed()
         return order.say("private_on" if wish == "on" else "private_off")
 
     async def _language(self, order: Order) -> Reply:
@@ -167,7 +164,6 @@ class Orders:
             return Reply(f"{how} {say('language_how', order.language)}")
         chosen = as_language(wish)
         await self._people.set_language(person, chosen)
-        await self._changed()
         language = chosen or language_for(order.received.message, None, order.language)
         return Reply(say("language_fixed" if chosen else "language_auto", language), language=language)
 
