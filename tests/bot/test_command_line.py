@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
@@ -330,6 +331,21 @@ def test_people_and_what_they_read(run: Grillon, tmp_path: Path, state: Path) ->
     assert ada.endswith("reads open, own")
     assert ben.endswith("reads open, bens")
     assert "account ben" in ben
+
+
+def test_who_is_blocked_let_in_and_the_owner(run: Grillon, tmp_path: Path, state: Path) -> None:
+    (tmp_path / "grillon.toml").write_text('[[people]]\nname = "Ada"\nowner = true\nidentities = ["telegram:12"]\n')
+    assert "telegram:12 (settings)" in run("people", "--state", state).stdout
+    assert re.fullmatch(r"(\w{5}-){2}\w{5}\n", run("people", "owner", "--state", state).stdout)
+    assert run("people", "block", "discord:7", "--state", state).stdout == "discord:7 may not talk any more\n"
+    blocked = run("people", "--state", state).stdout.splitlines()[1].split()
+    assert blocked[0].startswith("#")
+    assert blocked[1:3] == ["blocked", "discord:7"]
+    assert run("people", "unblock", blocked[0], "--state", state).returncode == 0
+    for words in (["block", "Ada"], ["block", "Bob"], ["unblock", "discord:8"], ["approve", "AAAAA-AAAAA-AAAA2"]):
+        refused = run("people", *words, "--state", state)
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("grillon: ")
 
 
 def test_upgrade_says_the_revision(run: Grillon, state: Path) -> None:

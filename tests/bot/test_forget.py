@@ -16,8 +16,12 @@ from sqlalchemy import text
 
 from adapters.types import Message, Reply
 from bot.database import Database
-from bot.forget import Forget, journal_path, read_journal
+from bot.forget import Forget, journal_path, person_digest, read_journal
 from bot.live import NewTurn, Outcome, Received, Step, Words
+from bot.people import Person
+from bot.settings import PersonConfig
+from tests.bot.doorstep import message as said_by
+from tests.bot.doorstep import opened
 from tests.bot.house import House, PushDoor, Told, message, open_house
 
 CANARIES = ("canariquestion", "canarianswer", "canarithread", "canarisender", "canarikey", "canarioption")
@@ -216,3 +220,35 @@ async def test_killed_in_the_middle_it_is_finished_at_the_next_start(tmp_path: P
         "salt",
     ]
     await database.close()
+
+
+async def test_two_that_became_one_are_forgotten_as_both(tmp_path: Path) -> None:
+    """A message that waited meanwhile still says who it is from; a backup of before holds the one that is gone."""
+    async with opened(tmp_path) as door:
+        here, there = await door.paired("9"), await door.paired("11")
+        keys = await door.rows("SELECT key FROM people WHERE name IS NULL")
+        for person in (here, there):
+            await door.stored(person, "canariquestion")
+        asking = await door.stored(there, "/forget")
+        await door.codes.redeem(await door.codes.link(said_by("9"), here), said_by("11"), there)
+        await door.codes.link(said_by("9"), here)
+        await Forget(door.database, tmp_path).person(there.id, but=asking.id)
+        assert await door.rows("SELECT text FROM (SELECT json_extract(message, '$.text') AS text FROM inbox)") == [("/forget",)]
+        assert set(read_journal(journal_path(tmp_path))) >= {person_digest(key) for (key,) in keys}
+        assert await door.rows("SELECT count(*) FROM codes") == [(0,)]
+        assert await door.owner_of("9") is None
+        assert await door.owner_of("11") is None
+
+
+async def test_what_the_settings_say_and_who_is_blocked_are_not_forgotten(tmp_path: Path) -> None:
+    async with opened(tmp_path, [PersonConfig(name="anna", owner=True, identities=["telegram:1"])], allow_users=["5"]) as door:
+        anna, guest = await door.person("1"), await door.person("5")
+        await door.people.link("discord", "1", anna)
+        await door.people.set_language(anna, "fr")
+        forget = Forget(door.database, tmp_path)
+        await forget.person(anna.id)
+        assert await door.person("1") == Person(anna.id, "anna", owner=True)
+        assert await door.owner_of("1", "discord") is None
+        await door.people.block("telegram:5")
+        await forget.person(guest.id)
+        assert await door.says("5") is None

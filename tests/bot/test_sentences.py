@@ -31,7 +31,7 @@ KEYWORDS = {"sentence": ((1, "c"), 2), "counted": ((1, "c"), 2, 3), "Command": (
 
 def extracted(path: Path) -> list[tuple[str, tuple[str, ...]]]:
     """What stands in a file: context, then the sentence, or its singular and plural."""
-    found = extract_from_file("python", path, keywords=KEYWORDS)  # type: ignore[arg-type] -- its stubs know no contexts
+    found = extract_from_file("python", path, keywords=KEYWORDS)
     return [(str(context), _texts(text)) for _, text, _, context in found]
 
 
@@ -52,8 +52,8 @@ def blanks(text: str) -> frozenset[str]:
     return frozenset(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
 
 
-def _texts(text: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else tuple(text)
+def _texts(text: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
+    return (text or "",) if isinstance(text, str | None) else tuple(text)
 
 
 def source() -> set[tuple[str, tuple[str, ...]]]:
@@ -123,7 +123,7 @@ def _said() -> Iterator[str]:
     for path in (ROOT / "bot").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and _name(node.func) in {"say", "said", "_say"} and node.args:
-                yield from (one.value for one in _literals(node.args[0]))
+                yield from _literals(node.args[0])
 
 
 def _beginnings() -> Iterator[str]:
@@ -135,11 +135,11 @@ def _beginnings() -> Iterator[str]:
                 yield str(first.value)
 
 
-def _literals(node: ast.expr) -> Iterator[ast.Constant]:
+def _literals(node: ast.expr) -> Iterator[str]:
     if isinstance(node, ast.IfExp):
         yield from (*_literals(node.body), *_literals(node.orelse))
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield node
+        yield node.value
 
 
 def _name(node: ast.expr) -> str:

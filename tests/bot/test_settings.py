@@ -183,6 +183,16 @@ def test_unknown_variables_and_credentials_are_warned_of(tmp_path: Path, monkeyp
             '[[people]]\nname = "Ada"\n[[collections]]\nname = "a"\nfolder = "x"\nreaders = ["Adda"]\n',
             ["line 6", "unknown reader 'Adda'", "did you mean `Ada`"],
         ),
+        (
+            '[[people]]\nname = "Ada"\nidentities = ["telegram:@ada"]\n',
+            ["line 3", "Ada", "'telegram:@ada'", "telegram:ID or discord:ID"],
+        ),
+        ('[[people]]\nname = "Ada"\nidentities = ["http:7"]\n', ["line 3", "'http:7'"]),
+        (
+            '[[people]]\nname = "Ada"\nidentities = ["discord:7"]\n[[people]]\nname = "Ben"\nidentities = ["discord:7"]\n',
+            ["line 6", "Ada and Ben", "'discord:7'"],
+        ),
+        ("[limits]\nperson_minute = 0\n", ["line 2", "limits.person_minute"]),
         ('[schedule]\nbackup = "at night"\n', ["line 2", "'at night'", "five fields"]),
         ('[schedule]\nbackup = "0 4 * *"\n', ["line 2", "five fields"]),
         ("[model]\nanswer_tokens = 8000\n", ["line 2", "8192"]),
