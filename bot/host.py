@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from bot.sentences import Language
 
 
-_FOREVER_S = 3600.0
-
-
 class PlatformHost:
     """`adapters.types.Host` for one platform."""
 
@@ -114,8 +111,8 @@ class PlatformHost:
             return self._refusal(message, person, error)
 
     async def _open(self) -> None:
-        while self._leaving:
-            await asyncio.sleep(_FOREVER_S)
+        if self._leaving:
+            await asyncio.Event().wait()
 
     def _refusal(self, message: Message, person: Person, error: RejectedError) -> Said:
         key = f"rejected_{error.code}"

@@ -199,6 +199,18 @@ class People:
         """The reader strings of a collection's `readers`. Raises `SettingsError` for a person that is not declared."""
         return frozenset(self._resolve(name) for name in names)
 
+    def _resolve(self, name: str) -> str:
+        person = self._by_name.get(name)
+        if person is not None:
+            return f"person:{person.id}"
+        if name in {EVERYONE, OWNER} or _OPAQUE.fullmatch(name):
+            return name
+        known = ", ".join(sorted(self._by_name)) or "nobody is declared"
+        raise SettingsError(
+            f"readers: {name!r} is not known. Allowed: everyone, owner, discord-role:ID, chat:PLATFORM:ID, "
+            f"or a name of [[people]] ({known})."
+        )
+
     async def _choose(self, person: Person, **values: object) -> None:
         statement = update(people).where(people.c.id == person.id).values(**values)
         await self._sql.write(lambda connection: connection.execute(statement))

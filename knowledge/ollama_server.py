@@ -48,7 +48,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A model of a server. `writes`: it can answer; `remote`: it runs outside of the house, and the settings do not allow that."""
+    """A model of a server. `writes`: it can answer; `remote`: it runs outside of the house, which the settings do not allow."""
 
     name: str
     writes: bool

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from adapters.telegram.client import Json
-    from adapters.telegram.outgoing import Call, Outgoing
     from adapters.telegram.config import TelegramConfig
+    from adapters.telegram.outgoing import Call, Outgoing
     from adapters.types import Ledger, Live, Origin
 
 _LONGEST = 4096

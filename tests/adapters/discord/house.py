@@ -120,7 +120,7 @@ class ListHost:
         await asyncio.sleep(self.delay_s)
         return self.pressed
 
-    async def moved(self, platform: str, chat: str, to: str) -> None:
+    async def moved(self, *_: str) -> None:
         """Never on Discord."""
         raise AssertionError
 
