@@ -15,6 +15,7 @@ from bot import identities as accounts
 from bot import roster
 from bot.chats import Chats
 from bot.declared import declare
+from bot.errors import SettingsError
 from bot.identities import Identity
 from bot.tables import identities, people
 from knowledge.scope import EVERYONE, OWNER
