@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from adapters.config import Id, PlatformConfig
 
@@ -11,7 +13,7 @@ GATEWAY = "wss://gateway.discord.gg/"
 
 
 class DiscordBudgets(BaseModel):
-    """How many calls are made. 0 lifts a budget."""
+    """`[discord.budgets]`: how many calls are made. A budget of 0 is lifted, where it may be 0."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,7 +29,7 @@ class DiscordBudgets(BaseModel):
 
 
 class DiscordDeadlines(BaseModel):
-    """Seconds. They are here so that tests can shorten them; Discord's own limits do not change."""
+    """`[discord.deadlines]`: how long things may take, in seconds. Discord's own limits do not change with them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,7 +44,7 @@ class DiscordDeadlines(BaseModel):
 
 
 class DiscordConfig(PlatformConfig):
-    """`[discord]` in the settings file."""
+    """`[discord]`: the bot on Discord. README says how to make it."""
 
     api_base: str = Field(default=API_BASE, description="the address of the REST interface")
     gateway: str = Field(default=GATEWAY, description="the address of the gateway")
@@ -56,3 +58,20 @@ class DiscordConfig(PlatformConfig):
     history_hours: float = Field(default=24, ge=0, le=336, description="how far back a gap is read")
     budgets: DiscordBudgets = Field(default=DiscordBudgets(), description="how much is asked of Discord")
     deadlines: DiscordDeadlines = Field(default=DiscordDeadlines(), description="how long is waited")
+
+    @field_validator("api_base")
+    @classmethod
+    def _interface(cls, value: str) -> str:
+        return _address(value, {"http", "https"}, API_BASE).rstrip("/")
+
+    @field_validator("gateway")
+    @classmethod
+    def _socket(cls, value: str) -> str:
+        return _address(value, {"ws", "wss"}, GATEWAY)
+
+
+def _address(value: str, schemes: set[str], example: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in schemes or not parts.netloc:
+        raise ValueError(f"must be an address such as {example}")
+    return value

@@ -11,27 +11,38 @@ from adapters.config import PlatformConfig
 
 
 class TelegramConfig(PlatformConfig):
-    """The table `telegram` of the settings file. Budgets: 0 lifts one."""
+    """`[telegram]`: the bot on Telegram. README says how to make it. A budget of 0 lifts it."""
 
     base_url: str = Field(
         default="https://api.telegram.org/bot",
-        description="the Bot API server; the token is put behind it, or where it says {token}",
+        description="the Bot API server; the token goes behind it, or where it says {token}",
     )
     base_file_url: str | None = Field(
-        default=None, description="where files are downloaded; by default the same server's /file/bot"
+        default=None,
+        description="where files are downloaded; default: /file/bot of the same server",
+        examples=["https://api.telegram.org/file/bot"],
     )
-    proxy: str | None = Field(default=None, description="a proxy for all calls; those of the environment are not used")
+    proxy: str | None = Field(
+        default=None,
+        description="a proxy for all calls; the variables of the environment do not count",
+        examples=["socks5://127.0.0.1:1080"],
+    )
     mode: Literal["polling", "webhook"] = Field(
-        default="polling", description="ask for updates, or have them sent to webhook_url"
+        default="polling", description="fetch messages, or have Telegram send them to webhook_url"
     )
-    webhook_url: str | None = Field(default=None, description="the https address under which Telegram reaches our HTTP door")
+    webhook_url: str | None = Field(
+        default=None,
+        description="the https address under which Telegram reaches the HTTP door, through your reverse proxy",
+        examples=["https://grillon.example.org/telegram"],
+    )
     webhook_secret: SecretStr | None = Field(
-        default=None, description="proves that an update comes from Telegram: 1 to 256 letters, digits, _ and -"
+        default=None,
+        description="what proves that an update comes from Telegram: 1 to 256 letters, digits, _ and -, that you make up",
     )
-    poll_timeout_s: int = Field(default=10, ge=1, le=50, description="how long one question for updates waits for an answer")
-    call_timeout_s: float = Field(default=20, gt=0, le=300, description="how long any other call waits for an answer")
+    poll_timeout_s: int = Field(default=10, ge=1, le=50, description="seconds that one fetch waits for a message")
+    call_timeout_s: float = Field(default=20, gt=0, le=300, description="seconds that any other call may take")
     gather_s: float = Field(
-        default=0.8, ge=0, le=5, description="how long the further pieces of a long paste or an album are waited for"
+        default=0.8, ge=0, le=5, description="seconds in which the pieces of a long paste or an album become one question"
     )
     chat_per_second: float = Field(default=1, ge=0, description="calls to one private chat a second")
     group_per_minute: int = Field(default=20, ge=0, description="calls to one group a minute")
@@ -57,7 +68,8 @@ class TelegramConfig(PlatformConfig):
 
     @model_validator(mode="after")
     def _webhook(self) -> Self:
-        if self.mode == "webhook" and (self.webhook_url is None or self.webhook_secret is None):
+        """Whoever sees no token (the service alone sees credentials) cannot see the secret either."""
+        if self.mode == "webhook" and (self.webhook_url is None or (self.webhook_secret is None and self.token is not None)):
             raise ValueError("mode = webhook needs webhook_url and webhook_secret")
         return self
 
