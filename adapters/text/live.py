@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeVar
 
-from adapters.text.clean import clean
-from adapters.text.discord_lines import serialised
-from adapters.text.graphemes import blank, boundary, units
+from adapters.text.characters import blank, boundary, clean, units
+from adapters.text.discord_text import serialised
 from adapters.text.markdown import read
 from adapters.text.runs import Run, plain
 from adapters.text.telegram_text import Rich, rendered, rich_size

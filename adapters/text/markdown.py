@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
-from adapters.text.clean import clean
+from adapters.text.characters import clean
 from adapters.text.inline import inline_runs
 from adapters.text.layout import Layout
 from adapters.text.links import Links
