@@ -60,12 +60,12 @@ def reach(text: str, start: int, room: int) -> int:
 def boundary(text: str, start: int, end: int) -> int:
     """The last offset at most `end` where a character that a person sees ends; the end of the first one when it is longer."""
     for at in range(end, max(start, end - _LONGEST), -1):
-        if at >= len(text) or not _goes_on(text, at):
+        if at >= len(text) or not _goes_on(text, at, start):
             return at
     if end - start > _LONGEST:
         return end
     for at in range(max(end, start + 1), min(len(text), start + _LONGEST)):
-        if not _goes_on(text, at):
+        if not _goes_on(text, at, start):
             return at
     return min(len(text), start + _LONGEST)
 
@@ -89,7 +89,7 @@ def blank(text: str) -> bool:
     return _BLANK.fullmatch(text) is not None
 
 
-def _goes_on(text: str, at: int) -> bool:
+def _goes_on(text: str, at: int, start: int) -> bool:
     """Whether the character before `at` goes on there (a close reading of Unicode's annex 29, on the safe side)."""
     before, after = text[at - 1], text[at]
     if before < "\u0300" and after < "\u0300":
@@ -100,19 +100,19 @@ def _goes_on(text: str, at: int) -> bool:
         return True
     if _virama(before) and unicodedata.category(after) == "Lo":
         return True
-    return _flag(text, at) or _hangul(before, after)
+    return _flag(text, at, start) or _hangul(before, after)
 
 
 def _virama(char: str) -> bool:
     return unicodedata.combining(char) == 9
 
 
-def _flag(text: str, at: int) -> bool:
-    """Two regional indicators make a flag: whether `at` stands within one."""
+def _flag(text: str, at: int, start: int) -> bool:
+    """Two regional indicators make a flag: whether `at` stands within one, when a character begins at `start`."""
     if not (_indicator(text[at - 1]) and _indicator(text[at])):
         return False
     first = at
-    while first > max(0, at - 2 * _LONGEST) and _indicator(text[first - 1]):
+    while first > start and _indicator(text[first - 1]):
         first -= 1
     return (at - first) % 2 == 1
 

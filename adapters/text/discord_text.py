@@ -49,21 +49,22 @@ def marked(runs: list[Run]) -> Marked:
 
 def serialised(runs: list[Run]) -> str:
     """Runs as Discord's Markdown, line by line; code blocks whole."""
+    brackets = any("](" in run.text and (run.has("code") or run.has("pre")) for run in runs)
     lines: list[list[Run]] = [[]]
     for run in merged(runs):
         first, *others = [run.text] if run.has("pre") else run.text.split("\n")
         lines[-1].append(Run(first, run.styles))
         lines += [[Run(text, run.styles)] for text in others]
-    return "\n".join(shown for line in lines for shown in _shown(line)).strip("\n")
+    return "\n".join(shown for line in lines for shown in _shown(line, brackets=brackets)).strip("\n")
 
 
-def _shown(line: list[Run]) -> list[str]:
+def _shown(line: list[Run], *, brackets: bool) -> list[str]:
     """A line; a code block is one, and stands alone."""
     found = next((index for index, run in enumerate(line) if run.has("pre")), None)
     if found is None:
-        return [_marked_line(line)]
+        return [_marked_line(line, brackets=brackets)]
     around = [line[:found], line[found + 1 :]]
-    before, after = ([_marked_line(part)] if plain(part).strip() else [] for part in around)
+    before, after = ([_marked_line(part, brackets=brackets)] if plain(part).strip() else [] for part in around)
     return [*before, _fenced(line[found]), *after]
 
 
@@ -72,7 +73,7 @@ def _fenced(run: Run) -> str:
     return f"```{run.value('pre') or ''}\n{tame(run.text.replace('```', BACKTICK * 3))}\n```"
 
 
-def _marked_line(line: list[Run]) -> str:
+def _marked_line(line: list[Run], *, brackets: bool) -> str:
     """A line with what begins it: a quote's bar, a heading's sign, a list's marker."""
     quote = "> " if any(run.has("quote") for run in line) else ""
     if not plain(line).strip():
@@ -85,7 +86,7 @@ def _marked_line(line: list[Run]) -> str:
     if at >= 0:
         before += " "
     rest = _trimmed(line[at + 1 :]) if before else line[at + 1 :]
-    return quote + before + spans(rest)
+    return quote + before + spans(rest, brackets=brackets)
 
 
 def _trimmed(line: list[Run]) -> list[Run]:

@@ -80,7 +80,7 @@ def _last(
         part = render(runs)
         if size(part) <= limit:
             return None if blank(plain(runs)) else part
-        room = min(room, limit) * 4 // 5
+        room = min(room, limit) * 9 // 10
 
 
 def _end(source: str, limit: int) -> tuple[str, bool]:

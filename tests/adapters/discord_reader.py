@@ -1,4 +1,4 @@
-"""Discord's Markdown as its client reads it, written from its rules and without the code under test: what is seen, what is alive."""
+"""Discord's Markdown as its client reads it, without the code under test: what is seen, what is alive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("time", re.compile(r"<t:-?\d+(?::[tTdDfFR])?>")),
     ("command", re.compile(r"</[^\s:]+(?: [^\s:]+)*:\d+>")),
     ("url", re.compile(r"(?:https?|steam|discord)://[^\s<]+[^<.,:;\"'\]\s]", re.IGNORECASE)),
-    ("masked", re.compile(r"\[((?:\[[^\]]*\]|[^\[\]]|\](?=[^\[]*\]))*)\]\(\s*<?((?:\([^)]*\)|[^\s\\]|\\.)*?)>?(?:\s+['\"]([\s\S]*?)['\"])?\s*\)")),
+    ("masked", re.compile(r"\[((?:\[[^\]]*\]|[^\[\]]|\](?=[^\[]*\]))*)\]"
+                          r"\(\s*<?((?:\([^)]*\)|[^\s\\]|\\.)*?)>?(?:\s+['\"]([\s\S]*?)['\"])?\s*\)")),
     ("code", re.compile(r"(`+)([\s\S]*?[^`])\1(?!`)")),
     ("bold", re.compile(r"\*\*((?:\\[\s\S]|[^\\])+?)\*\*(?!\*)")),
     ("under", re.compile(r"__((?:\\[\s\S]|[^\\])+?)__(?!_)")),

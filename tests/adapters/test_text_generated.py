@@ -46,7 +46,7 @@ def on_telegram(styled: Styled) -> str:
     parts = rich_parts(styled, 4096)
     for part in parts:
         check(part, 4096)
-        assert set(links(part)) <= addresses()
+        assert {link.rstrip("#") for link in links(part)} <= addresses()
         assert linked_by_itself(part.text, part) == []
         assert linked_by_itself(part.plain) == []
     unsplit = words(styled.text)
@@ -55,7 +55,7 @@ def on_telegram(styled: Styled) -> str:
 
 
 def nobody_is_called(parts: Iterable[str], found: Iterable[str], alive: list[str]) -> None:
-    assert set(found) <= addresses()
+    assert {link.rstrip("#") for link in found} <= addresses()
     assert alive == []
     for part in parts:
         assert not re.search(r"@everyone|@here|<@[!&]?\d+>", part)
@@ -131,7 +131,7 @@ def fuzz(number: int) -> None:
     live = telegram_live(markdown, allowed_links=ALLOWED)
     for part in [*telegram_parts(markdown, allowed_links=ALLOWED), *([live] if live.text else [])]:
         check(part, 4096)
-        assert set(links(part)) <= addresses()
+        assert {link.rstrip("#") for link in links(part)} <= addresses()
         assert linked_by_itself(part.text, part) == []
         assert linked_by_itself(part.plain) == []
 
