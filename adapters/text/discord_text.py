@@ -65,7 +65,7 @@ def _shown(line: list[Run], *, brackets: bool) -> list[str]:
         return [_marked_line(line, brackets=brackets)]
     around = [line[:found], line[found + 1 :]]
     before, after = ([_marked_line(part, brackets=brackets)] if plain(part).strip() else [] for part in around)
-    return [*before, _fenced(line[found]), *after]
+    return [*before, *([_fenced(line[found])] if line[found].text.strip() else []), *after]  # empty fences would be seen
 
 
 def _fenced(run: Run) -> str:

@@ -34,11 +34,15 @@ _SPECIAL = re.compile(r"[\\<@hHsSdD\[`*_~|]")
 class Seen:
     """What a person sees of messages, and what in them is alive."""
 
-    text: str = ""
+    pieces: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     alive: list[str] = field(default_factory=list)
     styled: list[tuple[str, str]] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
 
 
 def seen(*messages: str) -> Seen:
@@ -49,7 +53,7 @@ def seen(*messages: str) -> Seen:
             _lines(message[at : block.start()], whole)
             assert block.start() == 0 or message[block.start() - 1] == "\n", "a code block that does not stand alone"
             whole.code.append(block[2])
-            whole.text += block[2] + "\n"
+            whole.pieces.append(block[2] + "\n")
             at = block.end()
         _lines(message[at:], whole)
     return whole
@@ -62,9 +66,9 @@ def _lines(text: str, whole: Seen) -> None:
         assert found is not None
         if found["heading"]:
             whole.styled.append((found["heading"], line[found.end() :]))
-        whole.text += (found["list"] or "").strip() + " "
+        whole.pieces.append((found["list"] or "").strip() + " ")
         _inline(line[found.end() :], whole)
-        whole.text += "\n"
+        whole.pieces.append("\n")
 
 
 def _inline(text: str, whole: Seen) -> None:
@@ -72,13 +76,13 @@ def _inline(text: str, whole: Seen) -> None:
     while at < len(text):
         special = _SPECIAL.search(text, at)
         if special is None:
-            whole.text += text[at:]
+            whole.pieces.append(text[at:])
             return
-        whole.text += text[at : special.start()]
+        whole.pieces.append(text[at : special.start()])
         at = special.start()
         kind, found = _rule(text, at)
         if found is None:
-            whole.text += text[at]
+            whole.pieces.append(text[at])
             at += 1
         else:
             _take(kind, found, whole)
@@ -86,7 +90,8 @@ def _inline(text: str, whole: Seen) -> None:
 
 
 def _rule(text: str, at: int) -> tuple[str, re.Match[str] | None]:
-    matches = [(kind, found) for kind, rule in _RULES if (found := rule.match(text, at))]
+    link = "](" in text[at:]  # without one the rule of links would look for it in very many ways
+    matches = [(kind, found) for kind, rule in _RULES if (link or kind != "masked") and (found := rule.match(text, at))]
     if not matches:
         return "", None
     if matches[0][0] in {"bold", "italic", "under"}:  # the longer one wins, then the later in this list
@@ -98,16 +103,16 @@ def _rule(text: str, at: int) -> tuple[str, re.Match[str] | None]:
 def _take(kind: str, found: re.Match[str], whole: Seen) -> None:
     inner = next((group for group in found.groups() if group is not None), "")
     if kind == "escape":
-        whole.text += inner
+        whole.pieces.append(inner)
     elif kind in {"link", "url"}:
         whole.links.append(inner or found[0])
-        whole.text += inner or found[0]
+        whole.pieces.append(inner or found[0])
     elif kind == "masked":
         whole.links.append(found[2].rstrip(">"))
         _inline(found[1], whole)
     elif kind == "code":
         whole.code.append(found[2])
-        whole.text += found[2]
+        whole.pieces.append(found[2])
     elif kind in _STYLES:
         whole.styled.append((kind, inner))
         if kind == "spoiler":
@@ -115,4 +120,4 @@ def _take(kind: str, found: re.Match[str], whole: Seen) -> None:
         _inline(inner, whole)
     else:
         whole.alive.append(found[0])
-        whole.text += found[0]
+        whole.pieces.append(found[0])

@@ -15,14 +15,18 @@ FOREIGN = (
 )
 _EMOJI = ("😀", "👨‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "🇫🇷🇬🇧", "1️⃣", "❤️", "🏴󠁧󠁢󠁥󠁮󠁧󠁿")
 _PLAIN = (
-    "chaudière", "water", "le", "filtre", "été", "snake_case_name", "3.14", "C++", "*", "_", "~", "#3", "a*b", "[1]", "[12]", "(see", "it)",
+    "chaudière", "water", "le", "filtre", "été", "snake_case_name", "3.14", "C++", "*", "_", "~", "#3", "a*b", "[1]", "[12]",
+    "(see",
+    "it)",
     "1.", "-", "+", ">", "#", "|", "x|y", "\\", "&amp;", "&lt;", "<b>", "</b>", "<br>", "e.g.", "https", "5$", "100%", "a/b",
 )  # fmt: skip
 _LIVE = (
     "@everyone", "@here", "<@123>", "<@!123>", "<@&42>", "<#99>", "<:kek:123>", "<a:kek:123>", "<t:1700000000:R>", "</ban:55>",
-    "<id:customize>", "notes.md", "example.com", "@joe_42", "/start", "/ban@bot_x", "#tag", "$USD", "a.b@c.example", "||secret||",
-    "__under__", "discord.gg/abc", "https://evil.example.com/x?y=z", "<https://evil.example.com>", "www.evil.example.com", "10.0.0.1",
-    "tg://resolve?domain=x", "HTTPS://EVIL.EXAMPLE.COM", "-#", "@\u200beveryone", "\u202eevil", "ev\u00adil.com",
+    "<id:customize>", "notes.md", "example.com", "@joe_42", "/start", "/ban@bot_x", "#tag", "$USD", "a.b@c.example",
+    "||secret||",
+    "__under__", "discord.gg/abc", "https://evil.example.com/x?y=z", "<https://evil.example.com>", "www.evil.example.com",
+    "10.0.0.1",     "tg://resolve?domain=x", "HTTPS://EVIL.EXAMPLE.COM", "-#", "@\u200beveryone", "\u202eevil",
+    "ev\u00adil.com",
 )  # fmt: skip
 _RTL = ("سلام", "می‌خواهم", "שלום", "مرحبا", "क्षत्रिय", "한국어", "日本語。", "ไทย")
 
@@ -153,9 +157,14 @@ def fuzzed(number: int) -> str:
     """What a model might say when it has lost its mind, or was told what to say."""
     writer = Writer(f"fuzz {number}")
     pieces = (
-        *_LIVE, *_EMOJI, *_RTL, *ALLOWED, *FOREIGN, "](", ")", "[", "]", "(", "<", ">", "`", "``", "```", "\n```\n", "*", "**", "_", "__", "~~",
-        "~", "|", "||", "\\", "\n", "\n\n", " ", " ", " ", "> ", "- ", "1. ", "# ", "-# ", ">>> ", "@", "everyone", "here", ":", "//", "http",
-        "https:", "://", ".com", "/", "&#64;everyone", "&#8203;", "&#x202e;", "&lt;@1&gt;", "<@", "1>", "\u200d", "\ufe0f", "\u0301" * 30, "\x00", "\t",
-        "| a | b |\n|---|---|\n| <@1> | https://evil.example.com |", "[x](https://docs.example.org/guide)", "\ud800", "a", "é", "漢", "0",
+        *_LIVE, *_EMOJI, *_RTL, *ALLOWED, *FOREIGN, "](", ")", "[", "]", "(", "<", ">", "`", "``", "```", "\n```\n", "*",
+        "**", "_", "__",
+        "~~",         "~", "|", "||", "\\", "\n", "\n\n", " ", " ", " ", "> ", "- ", "1. ", "# ", "-# ", ">>> ", "@",
+        "everyone", "here", ":", "//",
+        "http",         "https:", "://", ".com", "/", "&#64;everyone", "&#8203;", "&#x202e;", "&lt;@1&gt;", "<@", "1>",
+        "\u200d", "\ufe0f", "\u0301" * 30, "\x00",
+        "\t",         "| a | b |\n|---|---|\n| <@1> | https://evil.example.com |", "[x](https://docs.example.org/guide)",
+        "\ud800", "a", "é", "漢",
+        "0",
     )  # fmt: skip
     return "".join(writer.random.choice(pieces) for _ in range(writer.random.randint(1, 200)))

@@ -77,7 +77,8 @@ def test_on_discord(markdown: str, shown: str | None) -> None:
 @pytest.mark.parametrize(
     ("markdown", "text", "entities"),
     [
-        ("**bold** *it* ~~no~~ `x`", "bold it no x", [("bold", "bold"), ("italic", "it"), ("strikethrough", "no"), ("code", "x")]),
+        ("**bold** *it* ~~no~~ `x`", "bold it no x",
+         [("bold", "bold"), ("italic", "it"), ("strikethrough", "no"), ("code", "x")]),
         ("# Title", "Title", [("bold", "Title")]),
         ("# A **b** c", "A b c", [("bold", "A b c")]),
         ("**a `b` c**", "a b c", [("bold", "a"), ("code", "b"), ("bold", "c")]),
@@ -105,9 +106,9 @@ def test_a_narrow_table_is_aligned() -> None:
 
 
 def test_a_wide_table_becomes_a_list_of_its_rows() -> None:
-    table = "| What | How it is done |\n|---|---|\n| Filter | Close the valve, then unscrew it [1] |\n| Pump | |"
+    table = "| What | How it is done |\n|---|---|\n| Filter | Close the valve, unscrew it [1] |\n| Pump | |"
     assert discord(table) == (
-        "- **What:** Filter\n  **How it is done:** Close the valve, then unscrew it [1]\n- **What:** Pump\n  **How it is done:** –"
+        "- **What:** Filter\n  **How it is done:** Close the valve, unscrew it [1]\n- **What:** Pump\n  **How it is done:** –"
     )
 
 
