@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from adapters.telegram.client import Json
-    from adapters.telegram.outgoing import Call, Outgoing
     from adapters.telegram.config import TelegramConfig
+    from adapters.telegram.outgoing import Call, Outgoing
     from adapters.types import Ledger, Live, Origin
 
 _LONGEST = 4096
@@ -135,7 +135,8 @@ class Showings:
         now = live()
         if self._news(origin, showing, now) is None or now is None:
             return
-        self._out.reserve(origin.message.chat, _parts(now.text), origin.inbox_id)
+        if not origin.message.private:
+            self._out.reserve(origin.message.chat, _parts(now.text), origin.inbox_id)
         await self._pace(origin)
         try:
             await self._out.live(origin.message.chat, make, done)

@@ -40,9 +40,7 @@ class Outgoing:
         async with self._turn(chat, priority):
             return await self._to_the_end(self._called(chat, method, data))
 
-    async def live(
-        self, chat: str, make: Callable[[], Awaitable[Call | None]], done: Callable[[Json], Awaitable[None]]
-    ) -> None:
+    async def live(self, chat: str, make: Callable[[], Awaitable[Call | None]], done: Callable[[Json], Awaitable[None]]) -> None:
         """Wait for the turn of something live, then ask what to call; None: nothing. `done` is told the result.
 
         Raises `CallError`.

@@ -108,7 +108,9 @@ async def test_a_malformed_update_loses_itself_alone(rig: Telegram, house: House
     nora = rig.person("Nora")
     with caplog.at_level(logging.WARNING):
         rig.updates.add("message", {"message_id": "?", "chat": 7, "from": "?"})
-        number = rig.updates.add("message", {"message_id": 7, "date": 0, "text": "secret words", "chat": {"id": 7}, "from": {"id": 7}})
+        number = rig.updates.add(
+            "message", {"message_id": 7, "date": 0, "text": "secret words", "chat": {"id": 7}, "from": {"id": 7}}
+        )
         nora.say("whole")
         await house.host.has(1)
     assert house.host.texts() == ["whole"]

@@ -20,7 +20,12 @@ SOURCES = (
     Source(1, "home", "boiler.pdf", "Boiler manual", "p. 3", None, 0.9, "Turn the blue valve."),
     Source(2, "home", "notes.md", "notes.md", None, "https://example.org/notes", 0.8, "Blue."),
 )
-BUTTONS = (Button("source", "[1]", "s1"), Button("source", "[2]", "s2"), Button("like", "👍", "up"), Button("retry", "🔄", "again"))
+BUTTONS = (
+    Button("source", "[1]", "s1"),
+    Button("source", "[2]", "s2"),
+    Button("like", "👍", "up"),
+    Button("retry", "🔄", "again"),
+)
 
 
 async def deliver(house: House, reply: Reply, count: int = 1, live: str | None = None) -> list[str | None]:
