@@ -162,6 +162,7 @@ async def test_blocked_muted_and_thrown_out(bot: Bot, rig: Telegram) -> None:
     group.kick_bot()
     with pytest.raises(Forbidden, match=r"(?i)kicked"):
         await bot.send_message(group.id, "hm")
+    assert ann.say("/help", group).update is None
     ann.unblock()
     group.add_bot()
     await bot.send_message(ann.id, "again")
