@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from adapters.telegram.addressed import Ear, Me
 from adapters.telegram.client import Client
-from adapters.telegram.connection import Health, insist
-from adapters.telegram.errands import Errands
+from adapters.telegram.connection import Errands, Health, insist
 from adapters.telegram.files import DownloadError, download
 from adapters.telegram.intake import Intake
 from adapters.telegram.live import Showings

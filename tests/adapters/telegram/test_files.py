@@ -41,7 +41,7 @@ async def test_what_grows_on_its_way_is_cut_off(rig: Telegram, house: House) -> 
     assert caught.value.reason == "too_large"
 
 
-async def test_what_is_gone_is_told_so(rig: Telegram, house: House) -> None:
+async def test_what_is_gone_is_told_so(house: House) -> None:
     with pytest.raises(DownloadError) as caught:
         await house.platform.fetch(file("BQACAg000009", 5), 1000)
     assert caught.value.reason == "gone"

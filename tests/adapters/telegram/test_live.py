@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -213,7 +214,7 @@ async def test_in_a_group_it_edits_at_a_pace(rig: Telegram) -> None:
         (shown,) = rig.ledger.by_bot(group.id)
         times = [version.at for version in shown.history]
         assert len(times) == 4
-        assert all(after - before > 0.4 for before, after in zip(times, times[1:], strict=False))
+        assert all(after - before > 0.4 for before, after in pairwise(times))
 
 
 async def test_a_note_in_a_group_is_a_message_when_the_wait_is_worth_it(rig: Telegram, house: House) -> None:

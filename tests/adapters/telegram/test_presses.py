@@ -21,7 +21,7 @@ async def answered(rig: Telegram, house: House, person: Person, group: Group | N
     origin = await house.origin()
     (part,) = house.platform.parts(origin, Reply("Like this [1].", buttons=(Button("source", "[1]", "code-1"),)))
     await house.platform.send(origin, part, "1.0")
-    return rig.ledger.by_bot(origin.message and int(origin.message.chat))[-1]
+    return rig.ledger.by_bot(int(origin.message.chat))[-1]
 
 
 async def test_the_host_is_told_who_pressed_what_where(rig: Telegram, house: House) -> None:

@@ -124,7 +124,7 @@ async def test_a_held_piece_is_sent_again_when_the_run_ends(rig: Telegram) -> No
         await house.start()
 
 
-async def test_polling_has_no_webhook(rig: Telegram, house: House) -> None:
+async def test_polling_has_no_webhook(house: House) -> None:
     assert await house.platform.accept(SECRET, update(1, "hello")) == 404
 
 
