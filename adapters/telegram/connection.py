@@ -50,7 +50,11 @@ class Health:
     async def bad(self, error: CallError) -> None:
         """A call failed: wait, then return; raises `StoppedError` when waiting does not help."""
         if error.code in {401, 404}:
-            raise StoppedError(self.stopped("Telegram refuses the bot's token: take the right one from @BotFather.")) from error
+            raise StoppedError(
+                self.stopped(
+                    "Telegram refuses the bot's token: take the right one from @BotFather (or telegram.base_url is no Bot API)."
+                )
+            ) from error
         if error.code == 409:
             self.conflicts += 1
             if self.conflicts >= _CONFLICTS:

@@ -62,9 +62,12 @@ class Showings:
 
     async def show(self, origin: Origin, live: Callable[[], Live | None], reply_to: int | None) -> str | None:
         """Show what `live()` says when it is the chat's turn; returns the id of the message that shows it."""
-        showing = await self._showing(origin)
         now = live()
-        if now is None or showing.lost:
+        if now is None:
+            known = self._all.get(origin.inbox_id)
+            return known.live if known else origin.live
+        showing = await self._showing(origin)
+        if showing.lost:
             return showing.live
         try:
             if not now.text and time.monotonic() - showing.typed > _TYPING_S:

@@ -156,6 +156,14 @@ async def test_a_bad_token_stops_it_with_a_sentence_without_the_token(rig: Teleg
         error = error.__cause__ or error.__context__
 
 
+@pytest.mark.parametrize("token", [None, "", "abc", "1:a b", "1:a/../getMe?"])
+async def test_what_is_no_token_stops_it_before_any_call(rig: Telegram, token: str | None) -> None:
+    house = House(rig, token=token)
+    with pytest.raises(StoppedError):
+        await house.platform.run(house.host)
+    assert not rig.ledger.calls
+
+
 async def test_three_conflicts_in_a_row_stop_it(rig: Telegram, house: House) -> None:
     assert house.task is not None
     fault = rig.faults.add("409", "getUpdates", times=None)
