@@ -22,6 +22,7 @@ _CONFLICTS = 3
 _LONGEST_S = 5.0
 _RENEW = 3
 _MOST_ERRANDS = 1000
+_REFUSED = "Telegram refuses the bot's token: take the right one from @BotFather (or telegram.base_url is no Bot API)."
 
 _log = logging.getLogger(__name__)
 
@@ -50,11 +51,7 @@ class Health:
     async def bad(self, error: CallError) -> None:
         """A call failed: wait, then return; raises `StoppedError` when waiting does not help."""
         if error.code in {401, 404}:
-            raise StoppedError(
-                self.stopped(
-                    "Telegram refuses the bot's token: take the right one from @BotFather (or telegram.base_url is no Bot API)."
-                )
-            ) from error
+            raise StoppedError(self.stopped(_REFUSED)) from error
         if error.code == 409:
             self.conflicts += 1
             if self.conflicts >= _CONFLICTS:

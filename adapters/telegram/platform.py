@@ -135,8 +135,10 @@ class TelegramPlatform:
             self._out.client, self._out.moved = client, intake.moved
             errands.run(announce(client, self._ledger, self._commands))
             if self._config.mode == "webhook":
-                self._webhook = Webhook(client, intake, self._config, self._health, self._point)
-                await self._webhook.run()
+                webhook = Webhook(client, intake, self._ledger, self._config, self._health, self._point)
+                await webhook.open()
+                self._webhook = webhook
+                await webhook.run()
             await Polling(client, intake, self._config, self._health, self._point).run()
 
     def _intake(self, client: Client, host: Host, ear: Ear, errands: Errands) -> Intake:

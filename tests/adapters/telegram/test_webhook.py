@@ -105,23 +105,72 @@ async def test_the_order_of_a_chat_is_kept_and_doubles_are_one(rig: Telegram) ->
         assert len(house.host.tries) == 7
 
 
-async def test_the_pieces_of_a_paste_are_one_message(rig: Telegram) -> None:
+async def test_the_pieces_of_a_paste_are_one_message_one_after_the_other(rig: Telegram) -> None:
     async with pushed(rig) as house:
-        bodies = [update(1, "x" * 4096), update(2, "y" * 4096), update(3, "z")]
-        assert await asyncio.gather(*(house.platform.accept(SECRET, body) for body in bodies)) == [200] * 3
-        assert house.host.texts() == ["x" * 4096 + "y" * 4096 + "z"]
-        assert await house.platform.accept(SECRET, update(4, "x" * 4096)) == 200
-        assert len(house.host.messages) == 2
+        nora = rig.person("Nora")
+        words = [f"word{n}" for n in range(1500)]
+        nora.paste(" ".join(words))
+        nora.album([("a.pdf", b"a"), ("b.pdf", b"b")], "and these")
+        first, second = await house.host.has(2)
+        assert first.text.split() == words
+        assert (second.text, len(second.attachments)) == ("and these", 2)
+        await until(lambda: not rig.updates.pending())
+        await until(lambda: not [key for key in house.ledger.values if key.startswith("held.")])
 
 
-async def test_a_held_piece_is_sent_again_when_the_run_ends(rig: Telegram) -> None:
+async def test_pieces_that_fail_are_tried_again_with_their_tail(rig: Telegram) -> None:
+    async with pushed(rig) as house:
+        failing = True
+        house.host.fails = lambda _: failing
+        assert await house.platform.accept(SECRET, update(1, "x" * 4096)) == 200
+        assert await house.platform.accept(SECRET, update(2, "y")) == 503
+        assert not house.host.messages
+        failing = False
+        assert await house.platform.accept(SECRET, update(2, "y")) == 200
+        assert house.host.texts() == ["x" * 4096 + "y"]
+        assert await house.ledger.all("held.") == {}
+
+
+async def test_pieces_that_nothing_follows_are_tried_again(rig: Telegram) -> None:
+    async with pushed(rig, gather_s=0.1) as house:
+        house.host.fails = lambda _: len(house.host.tries) < 3
+        assert await house.platform.accept(SECRET, update(1, "x" * 4096)) == 200
+        await house.host.has(1)
+        assert len(house.host.tries) == 3
+
+
+async def test_a_held_piece_outlives_the_run(rig: Telegram) -> None:
     async with pushed(rig, gather_s=5) as house:
-        task = asyncio.create_task(house.platform.accept(SECRET, update(1, "x" * 4096)))
-        await asyncio.sleep(0.05)
+        assert await house.platform.accept(SECRET, update(1, "x" * 4096)) == 200
         await house.stop()
-        assert await task == 503
-        assert await house.platform.accept(SECRET, update(1, "x" * 4096)) == 503
+        assert await house.platform.accept(SECRET, update(2, "tail")) == 503
         await house.start()
+        await until(lambda: house.platform._webhook)
+        assert await house.platform.accept(SECRET, update(1, "x" * 4096)) == 200
+        assert await house.platform.accept(SECRET, update(2, "tail")) == 200
+        assert house.host.texts() == ["x" * 4096 + "tail"]
+
+
+async def test_the_talk_of_others_is_not_written_down(rig: Telegram) -> None:
+    rig.world.privacy = False
+    nora = rig.person("Nora")
+    group = rig.supergroup("Home", nora)
+    async with pushed(rig, gather_s=0.3) as house:
+        nora.paste("private words " * 500, group)
+        await until(lambda: not rig.updates.pending())
+        assert await house.ledger.all("held.") == {}
+        assert not house.host.tries
+
+
+async def test_a_ledger_that_cannot_be_written_loses_nothing(rig: Telegram) -> None:
+    async with pushed(rig) as house:
+        house.ledger.broken = True
+        with pytest.raises(OSError, match="no space"):
+            await house.platform.accept(SECRET, update(1, "x" * 4096))
+        house.ledger.broken = False
+        assert await house.platform.accept(SECRET, update(1, "x" * 4096)) == 200
+        assert await house.platform.accept(SECRET, update(2, "y")) == 200
+        assert house.host.texts() == ["x" * 4096 + "y"]
 
 
 async def test_polling_has_no_webhook(house: House) -> None:
