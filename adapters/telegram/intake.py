@@ -112,9 +112,19 @@ class Intake:
         except native.MalformedError as error:
             _log.warning("telegram: update=%d is left out: %s", number, error)
             return {number}
-        if not isinstance(read, native.Piece):
-            return {number} if await self._tried([number], lambda: self._other(read)) else None
-        return await self._piece(read, number)
+        if isinstance(read, native.Piece):
+            return await self._piece(read, number)
+        done = await self._held_before(read)
+        if done is None or not await self._tried([number], lambda: self._other(read)):
+            return done or None
+        return done | {number}
+
+    async def _held_before(self, read: native.Edit | native.Tap | native.Move | None) -> set[int] | None:
+        """An edit comes after what it changes, even when that is held. None when that failed."""
+        bundle = self._gather.holding(read.message.id) if isinstance(read, native.Edit) else None
+        if bundle is None:
+            return set()
+        return await self.flush(bundle) or None
 
     async def _piece(self, piece: native.Piece, number: int) -> set[int] | None:
         done: set[int] = set()
