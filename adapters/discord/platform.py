@@ -12,16 +12,20 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from adapters.discord.allowance import Identifies, InvalidRequests, Starts
+from adapters.discord.answers import Answers
 from adapters.discord.attachments import fetched
+from adapters.discord.calls import Calls
 from adapters.discord.gateway import Gateway, Session
+from adapters.discord.live import Lives
 from adapters.discord.messages import NAME, Me
 from adapters.discord.parts import parts_of
 from adapters.discord.payloads import time_of
 from adapters.discord.places import Places
 from adapters.discord.rest import Rest
 from adapters.discord.running import Running
+from adapters.discord.sender import Sender
 from adapters.discord.tokens import Visits
-from adapters.types import NotSentError, Status, StoppedError
+from adapters.types import Status, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,7 +79,11 @@ class DiscordPlatform:
         self._kept_session: Session | None = None
         wanted = json.dumps([sorted(self._role_ids), config.message_content, config.gateway])
         self._fingerprint = hashlib.sha256(wanted.encode()).hexdigest()[:16]
-        self._running: Running | None = None
+        self._rest = Rest(config, self._invalid)
+        self._calls = Calls(self._rest, config.budgets)
+        self._sender = Sender(config, self._calls, sent=self._note_nonce, point=point)
+        self._answers = Answers(self._calls, self._sender, self._visits)
+        self._lives = Lives(config, self._calls, self._sender, self._visits, sent=self._note_nonce, point=point)
         self._gateway: Gateway | None = None
         self._detail = ""
         self._foreign = False
@@ -110,12 +118,11 @@ class DiscordPlatform:
             self._detail = f"the connection to Discord ended ({type(error).__name__}); it is tried again"
             raise
         finally:
-            self._running = self._gateway = None
+            self._gateway = None
 
     async def show(self, origin: Origin, live: Callable[[], Live | None]) -> str | None:
         """Show how an answer is coming on; nothing while there is no connection."""
-        running = self._running
-        return origin.live if running is None else await running.lives.show(origin, live)
+        return await self._lives.show(origin, live)
 
     def parts(self, origin: Origin, reply: Reply) -> Sequence[Part]:
         """The messages of a reply."""
@@ -123,15 +130,11 @@ class DiscordPlatform:
 
     async def send(self, origin: Origin, part: Part, key: str, *, tried_s: float | None = None) -> str | None:
         """Send one part and return its id. Raises `NotSentError`, `UnknownError`, `RefusedError`."""
-        if self._running is None:
-            raise NotSentError("there is no connection to Discord", 2.0)
-        return await self._running.answers.send(origin, part, key, tried_s)
+        return await self._answers.send(origin, part, key, tried_s)
 
     async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
-        """Download a file that came with a message. Raises `UnfetchableError`, `RestError`, `NotSentError`."""
-        if self._running is None:
-            raise NotSentError("there is no connection to Discord", 2.0)
-        return await fetched(self._running.rest, attachment, limit_bytes, api_base=self._config.api_base)
+        """Download a file that came with a message. Raises `UnfetchableError`, `RestError`."""
+        return await fetched(self._rest, attachment, limit_bytes, api_base=self._config.api_base)
 
     async def _run(self, host: Host) -> None:
         token = self._config.token.get_secret_value().strip() if self._config.token else ""
@@ -142,27 +145,28 @@ class DiscordPlatform:
         await self._invalid.load(self._ledger)
         await self._await_identify()
         async with AsyncExitStack() as stack:
-            rest = Rest(self._config, token, self._invalid)
-            stack.push_async_callback(rest.close)
+            self._rest.open()
+            stack.push_async_callback(self._rest.close)
             gateway = Gateway(self._config, self._identify)
             stack.push_async_callback(gateway.leave)
             await gateway.sign_in(token)
-            running = await self._begin(rest, gateway, host)
+            running = await self._begin(gateway, host)
             stack.push_async_callback(running.close)
             gateway.take(running.handlers)
-            self._running, self._gateway, self._detail = running, gateway, ""
+            self._gateway, self._detail = gateway, ""
             await self._serve(gateway, running, stack)
 
-    async def _begin(self, rest: Rest, gateway: Gateway, host: Host) -> Running:
+    async def _begin(self, gateway: Gateway, host: Host) -> Running:
         assert gateway.user is not None
         assert gateway.application_id is not None
         me = Me(str(gateway.user.id), str(gateway.application_id))
+        self._sender.me = me.user
         places = Places(self._ledger, self._role_ids)
         await places.load()
         running = Running(
             self._config,
             self._ledger,
-            rest,
+            self._calls,
             places,
             host,
             me,
