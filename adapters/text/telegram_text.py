@@ -15,7 +15,7 @@ from adapters.text.split import split
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from adapters.text.runs import Styled
+    from adapters.text.runs import Kind, Styled
 
 EntityType = Literal[
     "bold", "italic", "strikethrough", "code", "pre", "text_link", "blockquote", "expandable_blockquote"
