@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 
 import aiohttp
 import discord
@@ -176,6 +177,17 @@ async def test_a_dropped_socket_is_resumed_and_what_was_missed_comes_once(
             assert (len(rig.identifies), len(rig.resumes)) == (1, 1)
 
 
+@pytest.mark.parametrize("code", [1001, 4000, 4009])
+async def test_a_close_code_that_leaves_the_session_leads_to_a_resume(code: int) -> None:
+    async with Discord() as rig:
+        alice = rig.person("Alice")
+        async with running(rig) as bot:
+            rig.gateway.close(code)
+            alice.say(alice.dm, "meanwhile")
+            await rig.until(lambda: bot.seen and rig.resumes)
+            assert len(rig.identifies) == 1
+
+
 async def test_op_7_and_a_frozen_gateway_lead_to_a_resume() -> None:
     async with Discord(heartbeat_s=0.1) as rig:
         alice = rig.person("Alice")
@@ -238,3 +250,54 @@ async def test_the_network_goes_and_comes_back_on_the_same_port() -> None:
                     await channel.send("nobody hears this")
             await rig.until(lambda: bot.seen, 20)
             assert (rig.api_base, rig.ledger.by_bot()) == (address, [])
+
+
+async def test_what_a_person_and_the_bot_do_besides_writing_is_seen() -> None:
+    async with Discord(dm_channel_create=True) as rig:
+        alice = rig.person("Alice")
+        async with running(rig) as bot:
+            hall = rig.guild("Late", alice).channel("hall")
+            asking = alice.say(hall, "hello", mention=True)
+            await rig.until(lambda: bot.seen)
+            alice.type(hall)
+            alice.react(asking, "👍")
+            await bot.seen[0].add_reaction("👀")
+            async with bot.seen[0].channel.typing():
+                await rig.until(lambda: rig.ledger.typing(hall))
+            await bot.seen[0].remove_reaction("👀", bot.user or discord.Object(0))
+            mine = await bot.seen[0].channel.send("soon gone")
+            assert len(rig.ledger.by_bot(hall)) == 1
+            await mine.delete()
+            alice.say(alice.dm, "in private")
+            await rig.until(lambda: len(bot.seen) == 2)
+        assert [(each.emoji, each.person) for each in asking.reactions] == [("👍", alice)]
+        assert (rig.ledger.by_bot(), len(rig.ledger.by_bot(deleted=True))) == ([], 1)
+        assert 0 < (rig.ledger.first_sign_of_life(asking) or 0) < 5
+
+
+async def test_follow_ups_are_edited_and_deleted_and_the_first_answer_too() -> None:
+    class Slow(Bot):
+        async def on_interaction(self, interaction: discord.Interaction) -> None:
+            await interaction.response.defer()
+            second = await interaction.followup.send("second", wait=True, files=[discord.File(io.BytesIO(b"1"), "1.txt")])
+            await second.edit(content="second, edited", attachments=[])
+            third = await interaction.followup.send("third", wait=True)
+            await third.delete()
+            original = await interaction.original_response()
+            await original.edit(content="first, edited", view=None)
+
+    async with Discord() as rig:
+        alice = rig.person("Alice")
+        async with running(rig, Slow()) as bot:
+            view = discord.ui.View(timeout=None)
+            view.add_item(discord.ui.Button(emoji="🔄", custom_id="again"))
+            user = await bot.fetch_user(int(alice.id))
+            await user.send("first", view=view)
+            [first] = rig.ledger.by_bot(alice.dm)
+            pressed = alice.press(first, "🔄")
+            await rig.until(lambda: first.content == "first, edited")
+        [second] = rig.ledger.answers_to(pressed)
+        assert (second.content, second.files, first.buttons) == ("second, edited", [], [])
+        with pytest.raises(LookupError):
+            alice.press(first, "🔄")
+        assert rig.violations == []

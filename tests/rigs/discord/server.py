@@ -134,9 +134,9 @@ class Discord:
         post.embeds = [{"type": "link", "url": "http://127.0.0.1/", "title": "A page"}]
         events.message(self.house, "MESSAGE_UPDATE", post)
 
-    def fault(self, kind: str, route: str = "*", **rest: Any) -> Fault:
+    def fault(self, kind: str, route: str = "*", channel: Channel | None = None, **rest: Any) -> Fault:
         """Add a fault (the fields of `Fault` by name), and return it: `struck` counts, `times = 0` ends it."""
-        fault = Fault(kind, route, **rest)  # type: ignore[arg-type]
+        fault = Fault(kind, route, None if channel is None else channel.id, **rest)  # type: ignore[arg-type]
         self.house.faults.append(fault)
         return fault
 
