@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from typing import TYPE_CHECKING
 
 from adapters.discord.errors import UNKNOWN_CHANNEL, AnsweredError
 from adapters.discord.history import missed
-from adapters.discord.lane import Heard, Lane, Takers, same_paste
+from adapters.discord.lane import Heard, Lane, Takers
 from adapters.discord.messages import (
     Me,
     Where,
-    holds_anything,
     message_of,
-    pings,
     written_by_person,
 )
 from adapters.discord.payloads import snowflake_at
@@ -33,8 +30,6 @@ if TYPE_CHECKING:
     from adapters.discord.rest import Rest
     from adapters.types import Host, Ledger, Message
 
-_TRIES = 5
-_POISON = "poison:"
 _SEEN = "seen"
 
 _log = logging.getLogger(__name__)
@@ -70,7 +65,7 @@ class Intake:
         self._say_at_once = say_at_once
         self._foreign = foreign
         self._point = point
-        self._free = frozenset(config.free_chats)
+        self._gate = Gate(me, places, frozenset(config.free_chats))
         self._lanes: dict[str, Lane] = {}
         self._cursors: dict[str, tuple[str | None, int]] = {}
         self._joined: dict[str, list[Json]] = {}
@@ -96,7 +91,7 @@ class Intake:
         if str(data["author"]["id"]) == self._me.user:
             self._foreign(data)
         lane = self._lane(str(data["channel_id"]), data.get("guild_id"))
-        wanted = self._wanted(data, lane) or (lane.continues(data) and written_by_person(data))
+        wanted = self._gate.wanted(data, lane.channel, lane.guild) or (lane.continues(data) and written_by_person(data))
         self._hear(lane, Heard(int(data["id"]), data if wanted else None))
 
     def message_update(self, data: Json) -> None:
@@ -104,7 +99,7 @@ class Intake:
         if not data.get("edited_timestamp") or not data.get("author"):
             return
         lane = self._lane(str(data["channel_id"]), data.get("guild_id"))
-        if self._wanted(data, lane) or str(data["id"]) in self._joined:
+        if self._gate.wanted(data, lane.channel, lane.guild) or str(data["id"]) in self._joined:
             self._hear(lane, Heard(int(data["id"]), data, "edit"))
 
     def message_delete(self, data: Json) -> None:
@@ -198,38 +193,21 @@ class Intake:
         finally:
             lane.busy = False
 
-    def _wanted(self, data: Json, lane: Lane) -> bool:
-        """Whether it is for the bot, and more than its name."""
-        if not written_by_person(data) or not holds_anything(data, self._me):
-            return False
-        return lane.guild is None or pings(data, self._me) or self._is_free(lane.channel)
-
-    def _is_free(self, channel: str) -> bool:
-        place = self._places.get(channel)
-        return channel in self._free or (place is not None and place.parent in self._free)
-
     async def _missed(self, lane: Lane) -> list[Heard]:
         """The history behind a lane's cursor, through the same gate."""
-        if self._free and lane.guild is not None:
+        if self._config.free_chats and lane.guild is not None:
             await self._places.look_up(lane.channel, self._rest)
-        found: list[Heard] = []
-        before: Json = {}
         try:
             told = await missed(self._rest, self._config, lane.channel, lane.cursor or 0)
         except AnsweredError as error:
             if error.code == UNKNOWN_CHANNEL:
                 await self._ledger.put(lane.key, None)
             raise
-        for data in told:
+        for _ in told:
             self._point("fetch")
-            sender = data["author"]["id"]
-            half = sender in before and same_paste(before[sender], data) and written_by_person(data)
-            wanted = self._wanted(data, lane) or (half and holds_anything(data, self._me))
-            before.pop(sender, None)
-            if wanted:
-                before[sender] = data
-            found.append(Heard(int(data["id"]), data if wanted else None))
-        return found
+        return [
+            Heard(int(data["id"]), data if wanted else None) for data, wanted in self._gate.sift(told, lane.channel, lane.guild)
+        ]
 
     async def _store(self, lane: Lane, pieces: list[Heard], last: int) -> None:
         message = await self._message(lane, [piece.told for piece in pieces])
@@ -287,18 +265,4 @@ class Intake:
         self._joined.update({str(piece["id"]): pieces for piece in pieces})
 
     async def _failed(self, lane: Lane, heard: Heard) -> bool:
-        """Count a try, lasting; after the fifth the message is set aside. What cannot be counted was not the message's fault."""
-        key = f"{_POISON}{heard.id}"
-        try:
-            tries = json.loads(await self._ledger.get(key) or "0") + 1
-            await self._ledger.put(key, json.dumps(tries))
-            if tries < _TRIES:
-                return False
-            await self._ledger.put(f"aside:{heard.id}", lane.channel)
-            await self._ledger.put(lane.key, str(heard.id))
-            await self._ledger.put(key, None)
-        except Exception as error:  # noqa: BLE001 -- the store is down: everything waits until it is back
-            _log.error("discord: nothing can be stored error=%s", type(error).__name__)
-            return False
-        _log.error("discord: message set aside after %d tries id=%d channel=%s", tries, heard.id, lane.channel)
-        return True
+        return await set_aside(self._ledger, heard.id, lane.channel, lane.key)

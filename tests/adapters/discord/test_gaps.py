@@ -205,9 +205,9 @@ async def test_a_history_that_cannot_be_read_is_asked_for_again_and_one_that_may
         rig.house.sessions.alive.clear()
         alice.say(alice.dm, "b")
         alice.say(hall, "2", mention=True)
-        rig.fault("5xx", "history", channel=alice.dm.id, times=1)
-        rig.fault("429", "history", channel=alice.dm.id, times=1, retry_after=0.2)
-        rig.fault("refuse", "history", channel=hall.id, times=None)
+        rig.fault("5xx", "history", channel=alice.dm, times=1)
+        rig.fault("429", "history", channel=alice.dm, times=1, retry_after=0.2)
+        rig.fault("refuse", "history", channel=hall, times=None)
         home.new()
         async with home.open():
             alice.say(hall, "3", mention=True)

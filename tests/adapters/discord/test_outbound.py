@@ -149,7 +149,7 @@ async def test_a_429_pauses_its_channel_alone(rig: Discord) -> None:
     home = Home(rig)
     async with home.open():
         one, two = await asked(rig, home, "one"), await asked(rig, home, "two")
-        rig.fault("429", "message.create", channel=one.id, retry_after=1.0)
+        rig.fault("429", "message.create", channel=one, retry_after=1.0)
         with pytest.raises(NotSentError) as told:
             await home.platform.send(home.origin(0), Part({"content": "x"}), "1.0")
         assert told.value.retry_after == pytest.approx(1.0, abs=0.2)
