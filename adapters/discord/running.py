@@ -141,7 +141,7 @@ class Running:
             else:
                 return
 
-    async def _say_at_once(self, message: Message, said: Said) -> None:
+    def _say_at_once(self, message: Message, said: Said) -> None:
         self._start(self._told(message, said), f"discord say {message.id}")
 
     async def _told(self, message: Message, said: Said) -> None:

@@ -1,4 +1,4 @@
-"""The gateway's session, kept so that the next process can resume it: what was told meanwhile is told again, and no start is used up."""
+"""The gateway's session, kept for the next process: resumed, it tells again what was told meanwhile, and uses up no start."""
 
 from __future__ import annotations
 

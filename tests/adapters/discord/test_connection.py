@@ -78,7 +78,8 @@ async def test_a_server_that_is_not_there_yet_is_waited_for() -> None:
         await rig.cut()
         running = asyncio.create_task(_again(home))
         await asyncio.sleep(0.3)
-        assert home.platform.status.state == "waiting"
+        before = home.platform.status.state
+        assert before == "waiting"
         await rig.mend()
         await home.true(lambda: home.platform.status.state == "serving")
         running.cancel()
