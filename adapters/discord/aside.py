@@ -32,3 +32,11 @@ async def set_aside(ledger: Ledger, id_: int, channel: str, cursor: str) -> bool
         return False
     _log.error("discord: message set aside after %d tries id=%d channel=%s", tries, id_, channel)
     return True
+
+
+async def forgiven(ledger: Ledger, id_: int) -> None:
+    """It could be stored in the end. A count that stays behind harms nobody."""
+    try:
+        await ledger.put(f"poison:{id_}", None)
+    except Exception as error:  # noqa: BLE001 -- the message itself is stored
+        _log.warning("discord: count of tries not removed error=%s", type(error).__name__)

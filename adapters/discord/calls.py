@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from adapters.discord.errors import PausedError
 from adapters.limits import Budgets, Priority, Rate, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 
     from adapters.discord.config import DiscordBudgets
     from adapters.discord.payloads import Json
@@ -45,6 +46,16 @@ class Calls:
         """
         return await self._made(place, method, path, body, (), Priority.LIVE)
 
+    async def listing(self, path: str, query: Mapping[str, str]) -> list[Json]:
+        """What is listed there, within the budget of all calls; reading does not count for the channel. Raises `RestError`."""
+        async with self._turn(f"read {path}", Priority.ACTION):
+            return await self.rest.listing(path, query)
+
+    async def look(self, path: str) -> Json:
+        """What is there, as `listing` does."""
+        async with self._turn(f"read {path}", Priority.ACTION):
+            return await self.rest.call("GET", path)
+
     async def settle(self, place: str, path: str, body: Json) -> None:
         """Let an interaction's own reply say something, unless it does: the first further message would take its place.
 
@@ -65,21 +76,27 @@ class Calls:
         files: tuple[File, ...],
         priority: Priority,
     ) -> Json | None:
-        async with self._budgets.turn(place, _KIND, priority):
+        async with self._turn(place, priority):
             made = body()
             if made is None:
                 return None
             known = not path.startswith("/webhooks/")
+            told = await _to_its_end(self.rest.call(method, path, made or None, files=files, known=known))
+            if method == "PATCH":
+                self._note_edited(place)
+            return told
+
+    @asynccontextmanager
+    async def _turn(self, place: str, priority: Priority) -> AsyncGenerator[None]:
+        """A turn for one call. What Discord says about pauses holds for that place, or for all."""
+        async with self._budgets.turn(place, _KIND, priority):
             try:
-                told = await _to_its_end(self.rest.call(method, path, made or None, files=files, known=known))
+                yield
             except PausedError as error:
                 if error.everywhere:
                     self._budgets.pause_all(error.retry_after)
                 self._budgets.pause(place, error.retry_after)
                 raise
-            if method == "PATCH":
-                self._note_edited(place)
-            return told
 
     def _note_edited(self, place: str) -> None:
         self._edited[place] = None

@@ -28,6 +28,11 @@ class Gate:
             return False
         return guild is None or pings(data, self._me) or self._is_free(channel)
 
+    def unsure(self, data: Json, channel: str, guild: str | None) -> bool:
+        """Whether it can only be told once the channel is looked up: a thread of a free channel may not be known yet."""
+        unknown = bool(self._free) and guild is not None and self._places.get(channel) is None
+        return unknown and written_by_person(data) and holds_anything(data, self._me)
+
     def sift(self, told: Sequence[Json], channel: str, guild: str | None) -> Iterator[tuple[Json, bool]]:
         """Each message of a history, oldest first, and whether it is for the bot: the rest of a paste is."""
         before: dict[str, Json] = {}

@@ -17,11 +17,11 @@ from adapters.discord.storing import Storing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from adapters.discord.calls import Calls
     from adapters.discord.config import DiscordConfig
     from adapters.discord.members import Members
     from adapters.discord.payloads import Json
     from adapters.discord.places import Place, Places
-    from adapters.discord.rest import Rest
     from adapters.types import Host, Ledger, Message, Said
 
 _SEEN = "seen"
@@ -39,7 +39,7 @@ class Intake:
         ledger: Ledger,
         places: Places,
         members: Members,
-        rest: Rest,
+        calls: Calls,
         host: Host,
         me: Me,
         *,
@@ -50,7 +50,7 @@ class Intake:
         self._config = config
         self._ledger = ledger
         self._places = places
-        self._rest = rest
+        self._calls = calls
         self._me = me
         self._foreign = foreign
         self._point = point
@@ -60,7 +60,7 @@ class Intake:
         self._seen = 0
         self._fresh, self._verify = False, False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._storing = Storing(ledger, places, members, rest, host, me, say_at_once=say_at_once, point=point)
+        self._storing = Storing(ledger, places, members, calls, host, me, self._gate, say_at_once=say_at_once, point=point)
         self._takers = Takers(self._storing.store, self._storing.change, self._missed, self._storing.failed)
 
     async def load(self) -> None:
@@ -80,7 +80,9 @@ class Intake:
         if str(data["author"]["id"]) == self._me.user:
             self._foreign(data)
         lane = self._lane(str(data["channel_id"]), data.get("guild_id"))
-        wanted = self._gate.wanted(data, lane.channel, lane.guild) or (lane.continues(data) and written_by_person(data))
+        here = lane.channel, lane.guild
+        wanted = self._gate.wanted(data, *here) or self._gate.unsure(data, *here)
+        wanted = wanted or (lane.continues(data) and written_by_person(data))
         self._hear(lane, Heard(int(data["id"]), data if wanted else None))
 
     def message_update(self, data: Json) -> None:
@@ -185,9 +187,9 @@ class Intake:
     async def _missed(self, lane: Lane) -> list[Heard]:
         """The history behind a lane's cursor, through the same gate."""
         if self._config.free_chats and lane.guild is not None:
-            await self._places.look_up(lane.channel, self._rest)
+            await self._places.look_up(lane.channel, self._calls)
         try:
-            told = await missed(self._rest, self._config, lane.channel, lane.cursor or 0)
+            told = await missed(self._calls, self._config, lane.channel, lane.cursor or 0)
         except AnsweredError as error:
             if error.code == UNKNOWN_CHANNEL:
                 await self._ledger.put(lane.key, None)

@@ -79,6 +79,7 @@ class DiscordPlatform:
         self._lives = Lives(config, self._calls, self._sender, self._visits, sent=self._own.note, point=point)
         self._gateway: Gateway | None = None
         self._detail = ""
+        self._good_at: float | None = None
         self._stopped = self._started = False
         logging.getLogger("discord").setLevel(logging.WARNING)
         if config.free_chats and not config.message_content:
@@ -88,7 +89,7 @@ class DiscordPlatform:
     def status(self) -> Status:
         """How it is now."""
         gateway = self._gateway
-        good_at = gateway.heard_at if gateway else None
+        good_at = (gateway.heard_at if gateway else None) or self._good_at
         warning = "Another daemon answers with the same token. " if self._own.foreign else ""
         if self._stopped:
             return Status("stopped", good_at, self._detail)
@@ -109,6 +110,7 @@ class DiscordPlatform:
             self._detail = f"{error}; it is tried again"
             raise
         finally:
+            self._good_at = self._gateway.heard_at if self._gateway else self._good_at
             self._gateway = None
 
     async def show(self, origin: Origin, live: Callable[[], Live | None]) -> str | None:

@@ -58,9 +58,9 @@ class Running:
         self._say = say
         self._sent = sent
         self._calls = calls
-        members = Members(calls.rest, places, counts)
+        members = Members(calls, places, counts)
         self.intake = Intake(
-            config, ledger, places, members, calls.rest, host, me, say_at_once=self._say_at_once, foreign=own, point=point
+            config, ledger, places, members, calls, host, me, say_at_once=self._say_at_once, foreign=own, point=point
         )
         self.interactions = Interactions(config, calls, host, me, members, visits, say=say, point=point)
         self._tasks: set[asyncio.Task[None]] = set()

@@ -113,7 +113,7 @@ class Sender:
 
     async def _look(self, parcel: Parcel) -> Json | None:
         looked = 0
-        async for message in messages_after(self._calls.rest, parcel.channel, int(parcel.behind), _LOOKS_AT):
+        async for message in messages_after(self._calls, parcel.channel, int(parcel.behind), _LOOKS_AT):
             looked += 1
             if str(message["author"]["id"]) == self.me and _is(parcel, message):
                 return message

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from adapters.discord.aside import set_aside
+from adapters.discord.aside import forgiven, set_aside
 from adapters.discord.errors import AnsweredError
 from adapters.discord.messages import NAME, Me, Where, message_of
 from adapters.discord.places import THREADS
@@ -15,11 +15,12 @@ from adapters.types import Said
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from adapters.discord.calls import Calls
+    from adapters.discord.gate import Gate
     from adapters.discord.lane import Heard, Lane
     from adapters.discord.members import Members
     from adapters.discord.payloads import Json
     from adapters.discord.places import Places
-    from adapters.discord.rest import Rest
     from adapters.types import Host, Ledger, Message
 
 _MOST_JOINED = 50
@@ -35,9 +36,10 @@ class Storing:
         ledger: Ledger,
         places: Places,
         members: Members,
-        rest: Rest,
+        calls: Calls,
         host: Host,
         me: Me,
+        gate: Gate,
         *,
         say_at_once: Callable[[Message, Said], None],
         point: Callable[[str], None],
@@ -45,25 +47,32 @@ class Storing:
         self._ledger = ledger
         self._places = places
         self._members = members
-        self._rest = rest
+        self._calls = calls
         self._host = host
         self._me = me
+        self._gate = gate
         self._say_at_once = say_at_once
         self._point = point
         self._joined: dict[str, list[Json]] = {}
+        self._failed: set[int] = set()
 
     def joined(self, id_: str) -> bool:
         """Whether a message was stored as a piece of a paste."""
         return id_ in self._joined
 
     async def store(self, lane: Lane, pieces: list[Heard], last: int) -> None:
-        """Store a message, a cut paste as one; `last` is the id up to which the channel is stored then. Raises as the host does."""
+        """Store a message, a cut paste as one; `last`: up to which id the channel is stored then. Raises as the host does."""
         message = await self._message(lane, [piece.told for piece in pieces])
+        if not self._gate.wanted(pieces[0].told, lane.channel, lane.guild):
+            return  # of a channel that is not free after all, or the rest of a paste that came too late
         if lane.kept is None:  # else a message that is refused now would be lost to the next process
             lane.kept = pieces[0].id - 1
             await self._ledger.put(lane.key, str(lane.kept))
         taken = await self._host.receive(message, (lane.key, str(last)))
         self._point("confirm")
+        if pieces[0].id in self._failed:
+            self._failed.discard(pieces[0].id)
+            await forgiven(self._ledger, pieces[0].id)
         if len(pieces) > 1:
             self._note_joined([piece.told for piece in pieces])
         if isinstance(taken, Said):
@@ -78,7 +87,7 @@ class Storing:
 
     async def _chat(self, channel: str) -> tuple[str, str | None]:
         try:
-            place = await self._places.look_up(channel, self._rest)
+            place = await self._places.look_up(channel, self._calls)
         except AnsweredError:
             return channel, None
         return (place.parent, channel) if place.kind in THREADS and place.parent else (channel, None)
@@ -114,4 +123,5 @@ class Storing:
 
     async def failed(self, lane: Lane, heard: Heard) -> bool:
         """Count a try of a message that cannot be stored; True: it is set aside."""
+        self._failed.add(heard.id)
         return await set_aside(self._ledger, heard.id, lane.channel, lane.key)

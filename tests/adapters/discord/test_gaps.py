@@ -226,3 +226,25 @@ async def test_a_malformed_event_costs_that_event_alone() -> None:
             alice.say(alice.dm, "still there")
             await home.until(["still there"])
         assert len(rig.identifies) == 1
+
+
+async def test_after_a_resume_a_thread_of_a_free_channel_is_known_and_others_are_not_heard() -> None:
+    async with Discord(lifted=True, privileged=frozenset({"message_content"})) as rig:
+        alice = rig.person("Alice")
+        guild = rig.guild("Hearth", alice)
+        free, other = guild.channel("free"), guild.channel("other")
+        inside, outside = free.thread("inside"), other.thread("outside")
+        home = Home(rig, free_chats=[free.id], message_content=True)
+        async with home.open():
+            alice.say(alice.dm, "one")
+            await home.until(["one"])
+        home.new()
+        async with home.open():
+            assert len(rig.resumes) == 1
+            alice.say(outside, "not heard")
+            alice.say(inside, "heard")
+            await home.until(["one", "heard"])
+            alice.say(outside, "not heard either")
+            await asyncio.sleep(0.1)
+        assert home.host.texts == ["one", "heard"]
+        assert home.host.messages[1].chat == free.id

@@ -141,7 +141,7 @@ async def test_cancelled_while_it_is_shown_no_call_comes_after_the_final_text(ri
 
 async def test_streaming_keeps_within_the_channels_budget_and_shows_what_is_newest(rig: Discord) -> None:
     alice = rig.person("Alice")
-    home = Home(rig, budgets={"channel_per_5_s": 5, "edit_every_s": 0.3, "global_per_s": 45})
+    home = Home(rig, budgets={"channel_per_5_s": 8, "edit_every_s": 0.3, "global_per_s": 45})
     words = [0]
     async with home.open():
         alice.say(alice.dm, "q")
