@@ -115,7 +115,7 @@ async def test_a_webhook_while_polling(telegram: Telegram) -> None:
 
 async def test_a_webhook_that_cannot_be_delivered(telegram: Telegram) -> None:
     url = f"http://127.0.0.1:{free_port()}/telegram"
-    wanted = {"mode": "webhook", "webhook_url": url, "webhook_secret": "s3cret"}
+    wanted: dict[str, Any] = {"mode": "webhook", "webhook_url": url, "webhook_secret": "s3cret"}
     assert (await on_telegram(telegram, **wanted))["telegram delivery"].state == "warning"
     telegram.updates.set_webhook(webhook(telegram, url=url))
     assert (await on_telegram(telegram, **wanted))["telegram delivery"].state == "fine"
