@@ -30,6 +30,7 @@ from bot.memory import Memory
 from bot.orders import Orders
 from bot.owner_orders import OwnerOrders
 from bot.people import People, Person
+from bot.people_orders import PeopleOrders
 from bot.platforms import platforms_of, serving, supervise
 from bot.presses import Presses
 from bot.sentences import prepare
@@ -274,6 +275,7 @@ class House:
             self.loaded,
             condition,
             of_owner,
+            PeopleOrders(self.people, self.codes),
             lacking=_LACKING,
         )
 

@@ -34,7 +34,9 @@ def _of_person(connection: Connection, person_id: int) -> dict[str, Any]:
             person.created_at,
         ).where(person.id == person_id)
     ).one()  # fmt: skip
-    known = select(identities.c.platform, identities.c.user, identities.c.created_at).where(identities.c.person_id == person_id)
+    known = select(identities.c.platform, identities.c.user, identities.c.way, identities.c.created_at).where(
+        identities.c.person_id == person_id
+    )
     keys = select(tokens.c.name, tokens.c.created_at).where(tokens.c.person_id == person_id)
     return {
         "person": _values(row),
@@ -53,7 +55,7 @@ def _conversations(connection: Connection, person_id: int) -> list[Row[*tuple[An
 def _conversation(connection: Connection, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     used = select(func.count()).where(turn_documents.c.turn_id == turns.c.id).scalar_subquery().label("documents")
     said = select(turns.c.question, turns.c.answer, turns.c.liked, turns.c.created_at, used)
-    files = select(attached.c.name, attached.c.page, attached.c.heading, attached.c.text)
+    files = select(attached.c.name, attached.c.page, attached.c.text)
     return {
         "space": row.space,
         "created_at": _time(row.created_at),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters.types import Reply
 from bot.commands import Typed, help_text, wished
+from bot.errors import CannotError
 from bot.mydata import my_data
 from bot.replies import named, refusal, source_of
 from bot.rights import require_index, scope_for
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from bot.memory import Memory
     from bot.owner_orders import OwnerOrders
     from bot.people import People
+    from bot.people_orders import PeopleOrders
     from bot.status import Condition
     from knowledge.types import Sql
 
@@ -57,6 +59,7 @@ class Orders:
         loaded: Callable[[], Awaitable[Loaded]],
         condition: Condition,
         of_owner: OwnerOrders,
+        of_people: PeopleOrders,
         *,
         lacking: Mapping[str, Collection[str]],
     ) -> None:
@@ -81,6 +84,7 @@ class Orders:
             "mydata": self._mydata,
             "forget": self._erase,
             **of_owner.table(),
+            **of_people.table(),
         }
 
     async def carry_out(self, received: Received, typed: Typed, language: Language) -> Reply:
@@ -94,7 +98,10 @@ class Orders:
             return order.say("owner_only")
         if command.private and not received.message.private:
             return order.say("private_only")
-        return await self._carry[command.name](order)
+        try:
+            return await self._carry[command.name](order)
+        except CannotError as error:
+            return order.say(error.key, **error.values)
 
     async def _start(self, order: Order) -> Reply:
         return Reply(f"{say('start', order.language)}\n\n{self._known(order)}")

@@ -11,6 +11,7 @@ import numpy as np
 from sqlalchemy import func, or_, select
 
 from knowledge.errors import ModelBrokenError
+from knowledge.store import surely
 from knowledge.tables import chunks, collections, documents, spaces
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ async def _held(fingerprint: str, sql: Sql, store: VectorStore, hashes: Sequence
             by_space[space][id_] = hash_
     found: dict[bytes, NDArray[np.float32]] = {}
     for space, of_id in by_space.items():
-        ids, vectors = await store.vectors(space, list(of_id))
+        ids, vectors = await surely(store, partial(store.vectors, space, list(of_id)))
         found.update((of_id[id_], vector) for id_, vector in zip(ids, vectors, strict=True))
     return found
 

@@ -18,7 +18,8 @@ from knowledge.embedding import Home, vectors_of
 from knowledge.errors import ModelError, ModelMissingError, ModelUnfitError, ModelUnreachableError
 from knowledge.failpoints import failpoint
 from knowledge.intake import Intake
-from knowledge.sweep import surely, sweep
+from knowledge.store import surely
+from knowledge.sweep import sweep
 from knowledge.versions import SLICE, Read, Staged
 from knowledge.work import Account, IndexReport, Work
 

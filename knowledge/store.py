@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -14,10 +14,12 @@ from knowledge.errors import IndexUnavailableError
 from knowledge.process import Child, ChildDiedError, ChildError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _SLICE = 200
@@ -183,6 +185,18 @@ class VectorStore:
         _LOG.error("the vector index cannot be loaded (%s); it is set aside and made anew", problem)
         await asyncio.to_thread(_move, self._folder)
         self._on_lost()
+
+
+async def surely(store: VectorStore, call: Callable[[], Awaitable[T]]) -> T:
+    """Make a call that may be repeated; when the vector store fails at it, once more after its recovery.
+
+    Raises `IndexUnavailableError`.
+    """
+    try:
+        return await call()
+    except IndexUnavailableError:
+        await store.recovered()
+        return await call()
 
 
 def _raw(vectors: NDArray[np.float32]) -> bytes:

@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from knowledge import versions
-from knowledge.errors import IndexUnavailableError
+from knowledge.store import surely
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from knowledge.spaces import Space
     from knowledge.store import VectorStore
@@ -27,15 +27,3 @@ async def sweep(sql: Sql, store: VectorStore, spaces: Sequence[Space], documents
                 await surely(store, partial(store.delete, space.name, dead))
             await sql.write(partial(versions.remove, ids=dead))
         await sql.write(partial(versions.forget, ids=part))
-
-
-async def surely(store: VectorStore, call: Callable[[], Awaitable[None]]) -> None:
-    """Make a call that may be repeated; when the vector store fails at it, once more after its recovery.
-
-    Raises `IndexUnavailableError`.
-    """
-    try:
-        await call()
-    except IndexUnavailableError:
-        await store.recovered()
-        await call()

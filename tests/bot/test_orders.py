@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,10 @@ from sqlalchemy import text
 
 from adapters.types import Message, Reply
 from bot.app import House
-from bot.live import Finished
+from bot.codes import issue
+from bot.commands import typed
+from bot.identities import Identity
+from bot.live import Finished, Received
 from bot.people import Person
 from bot.settings import Settings
 from bot.state import State
@@ -239,6 +243,47 @@ def _names(values: Any) -> set[str]:
     if isinstance(values, dict):
         return values.keys() | {name for one in values.values() for name in _names(one)}
     return {name for one in values for name in _names(one)} if isinstance(values, list) else set()
+
+
+async def test_the_owner_lets_people_in_and_out(talk: Talk) -> None:
+    stranger, house = Identity("telegram", f"9{next(_ids)}"), talk.house
+    code = await house.database.write(lambda connection: issue(connection, "pair", time.time(), stranger))
+    assert (await talk.say("/approve")).text == "Say which code: /approve CODE."
+    assert (await talk.say("/approve 11111-22222-33333")).text == "This code is wrong, used or too old. Ask for a new one."
+    assert (await talk.say(f"/approve {code}")).text == f"{stranger} may talk to me now."
+    assert await house.people.of_identity(*stranger) is not None
+    listed = (await talk.say("/people")).text.splitlines()
+    assert listed[0] == "Who I know:"
+    assert "- anna (owner)" in listed
+    assert any(line.endswith(f": {stranger}") for line in listed)
+    assert (await talk.say("/people", private=False)).text == "I answer that in our private chat only."
+    assert (await talk.say(f"/block {stranger}", private=False)).text == "Done.", "who it was is not for the others"
+    assert await house.people.of_identity(*stranger) is None
+    assert (await talk.say("/block nobody-at-all")).text.startswith("I know nobody called nobody-at-all.")
+    assert (await talk.say("/block anna")).text.startswith("An owner cannot be blocked")
+    assert (await talk.say("/bloquer")).text.startswith("Say whom")
+
+
+async def test_one_person_on_two_platforms(talk: Talk) -> None:
+    house = talk.house
+    one, other = Identity("telegram", f"8{next(_ids)}"), Identity("discord", f"7{next(_ids)}")
+    person, former = await house.people.enter(one, "approved"), await house.people.enter(other, "approved")
+
+    async def said(words: str, identity: Identity, by: Person) -> str:
+        message = Message(identity.platform, "", "", "chat", identity.user, words, private=True)
+        found = typed(words)
+        assert found is not None
+        return (await house._orders().carry_out(Received(0, message, by, 0, "private", 1, 0.0), found, "en")).text
+
+    code = (await said("/link", one, person)).split("/link ")[1]
+    assert (await said(f"/link {code}", other, former)).startswith("Your accounts are one person now")
+    joined = await house.people.of_identity(*other)
+    assert joined is not None
+    assert joined.id == person.id
+    told = await said("/unlink", other, joined)
+    assert told == f"This account is on its own now, without memory. What was said before stays with {one}."
+    assert (await talk.say("/unlink")).text == "Only an account of a chat platform can be unlinked."
+    assert (await talk.say("/link", private=False)).text == "I answer that in our private chat only."
 
 
 async def test_stop_comes_too_late(talk: Talk) -> None:

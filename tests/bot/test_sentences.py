@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import string
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from babel.messages.catalog import Catalog, Message
@@ -159,7 +161,8 @@ def test_each_sentence_can_be_said() -> None:
             filled = {name: count if name == "count" else f"<{name}>" for name in names}
             texts = say(key, "en", **filled), say(key, "fr", **filled)
             assert all(f"<{name}>" in text for text in texts for name in names - {"count"})
-            assert texts[0] != texts[1], key
+            words = re.sub(r"<\w+>|\W|\d", "", texts[0])
+            assert texts[0] != texts[1] or len(words) <= 3, key  # units and symbols are alike
 
 
 def test_a_sentence_counts() -> None:
@@ -208,7 +211,7 @@ def test_a_locale_names_a_language(locale: str | None, language: str | None) -> 
         ("Wo ist der Schlüssel von dem Keller?", None, None, "en"),
     ],
 )
-def test_the_language_of_a_reply(text: str, locale: str | None, chosen: str | None, language: str) -> None:
+def test_the_language_of_a_reply(text: str, locale: str | None, chosen: Literal["en", "fr"] | None, language: str) -> None:
     """The person's choice, else the question's, else the platform's, else the settings'."""
     assert language_for(replace(message("1", text), locale=locale), Person(1, None, False, chosen), "en") == language
 

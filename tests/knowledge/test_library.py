@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +38,19 @@ def two_people(tmp_path: Path) -> Shelf:
     del shelf.folders["home"]
     shelf.readers = {"ours": frozenset({"everyone"}), "also": frozenset({"everyone"}), "mine": frozenset({"person:1"})}
     return shelf
+
+
+async def test_a_text_whose_vector_is_known_is_indexed_though_the_vectors_have_just_died(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.write("a.md", "mot seul")
+    async with shelf.opened() as library:
+        await library.reindex("home")
+        shelf.write("a.md", "mot seul\n\nmot seul")
+        assert library._store.pid is not None
+        os.kill(library._store.pid, signal.SIGKILL)
+        report = await library.reindex("home")
+        assert (report.changed, report.skipped) == (1, ())
+        assert await found(library, "mot") == {"a.md"}
 
 
 async def fill(library: Library, *collections: str) -> None:
