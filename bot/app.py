@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bot.answer import HouseAnswerer
@@ -110,12 +111,15 @@ class House:
             settled=self.loaded,
             dress=buttons.dressed,
             stop=buttons.stop,
+            sent=self.telemetry.sent,
         )
         self._presses = Presses(
             buttons, self.memory, self.people, self.dispatcher, self.loaded, language=settings.daemon.language
         )
         self._hosts = {name: self._host(name) for name in platforms}
         self.telemetry.watch_queue(self.dispatcher.waiting, self.dispatcher.answering)
+        for name, platform in platforms.items():
+            self.telemetry.watch_platform(name, partial(serving, platform))
 
     @classmethod
     @asynccontextmanager
@@ -257,6 +261,7 @@ class House:
             Ledger(self.database, name),
             language=self.settings.daemon.language,
             most_mb=config.attachment_mb,
+            count=self.telemetry.received,
         )
 
     def _orders(self) -> Orders:

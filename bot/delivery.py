@@ -43,12 +43,23 @@ async def insist(write: Callable[[], Awaitable[T]], retry_s: Sequence[float], to
 
 
 class Delivery:
-    """Sends the parts of committed replies. `language`: that of its own sentences, where nothing says another."""
+    """Sends the parts of committed replies. `language`: that of its own sentences, where nothing says another.
 
-    def __init__(self, outbox: Outbox, retry_s: Sequence[float] = RETRY_S, *, language: Language = "en") -> None:
+    `sent` is told the platform and how the sending of each part ended.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        retry_s: Sequence[float] = RETRY_S,
+        *,
+        language: Language = "en",
+        sent: Callable[[str, str], None] | None = None,
+    ) -> None:
         self._outbox = outbox
         self._retry_s = retry_s
         self._language: Language = language
+        self._sent = sent
 
     async def deliver(self, pending: Pending, door: Door) -> None:
         """Send what is not acknowledged yet, with the same key each time: after a crash, too."""
@@ -60,6 +71,8 @@ class Delivery:
                 notice = await self._notice(pending, door) if state == "unknown" and not outgoing.notice else ()
                 noticed = noticed or bool(notice)
                 await self._close(pending.id, outgoing.ordinal, state, platform_id, notice)
+                if self._sent is not None:
+                    self._sent(pending.message.platform, state)
                 if state == "refused":
                     return
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bot.settings import LimitsConfig
 
     Stop = Callable[[Pending, Language], Button | None]
+    Sent = Callable[[str, str], None]
 
 _PATIENCE_S = 60.0
 """What the process may have died of lets the others go first for that long."""
@@ -61,13 +62,14 @@ class Dispatcher:
         settled: Callable[[], Awaitable[object]] | None = None,
         dress: Dress | None = None,
         stop: Stop | None = None,
+        sent: Sent | None = None,
     ) -> None:
         self._inbox = inbox
         self._doors = doors
         self._slots = slots
         self._retry_s = retry_s
         self._attempts = Attempts(inbox, answerer, doors, most=limits.attempts, retry_s=retry_s, language=language, dress=dress)
-        self._delivery = Delivery(inbox.outbox, retry_s, language=language)
+        self._delivery = Delivery(inbox.outbox, retry_s, language=language, sent=sent)
         self._showing = Showing(self.follow, inbox.shown, stop or _no_button, language)
         self._lanes = Lanes()
         self._reception = Reception(inbox, self._lanes, limits)

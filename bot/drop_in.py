@@ -51,7 +51,7 @@ def _network(settings: Settings) -> Iterator[str]:
     if chats:
         yield f"# {' and '.join(chats)} must be reached over the internet, by addresses that change: leave these as they are."
     else:
-        yield "# Uncomment to have the kernel keep the service inside your own network, where Discord and Telegram are not reached:"
+        yield "# Uncomment to have the kernel keep the service inside your own network, without Discord and Telegram:"
 
 
 def _in_a_home(path: Path) -> bool:

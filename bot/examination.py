@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bot import doctor
+from bot.bots import bots
 from bot.database import Database
 from bot.doctor import Finding
 from bot.drop_in import SERVICE_ACCOUNT
@@ -40,7 +41,7 @@ async def of_house(house: House) -> list[Finding]:
     except (GrillonError, KnowledgeError) as error:
         findings.append(doctor.failure("library", error))
     findings.append(doctor.tokens(settings, await house.tokens.list()))
-    return findings
+    return findings + await bots(settings, {name: platform.status for name, platform in house.platforms.items()})
 
 
 def alone(settings: Settings) -> list[Finding]:
@@ -57,7 +58,7 @@ async def _rest(settings: Settings) -> list[Finding]:
         findings = [
             Finding("database", "warning", f"not looked at: {error}", "start the daemon, or use the account of the service")
         ]
-    return findings + await _models(settings)
+    return findings + await _models(settings) + await bots(settings, None)
 
 
 async def _stored(settings: Settings) -> list[Finding]:

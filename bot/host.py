@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from adapters.types import Message, Press, Pressed, Said
 from bot.attachments import refused
 from bot.commands import typed
-from bot.errors import RejectedError
+from bot.errors import DatabaseError, RejectedError
 from bot.inbox import space_of
 from bot.people import Person
 from bot.sentences import keys, say
 from bot.speech import language_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bot.dispatch import Dispatcher
     from bot.gate import Gate
@@ -39,6 +39,7 @@ class PlatformHost:
         *,
         language: Language,
         most_mb: float,
+        count: Callable[[str, str], None] = lambda _platform, _outcome: None,
     ) -> None:
         self._gate = gate
         self._people = people
@@ -47,6 +48,7 @@ class PlatformHost:
         self._ledger = ledger
         self._language: Language = language
         self._most_mb = most_mb
+        self._count = count
         self._leaving = False
 
     def stop_receiving(self) -> None:
@@ -56,6 +58,15 @@ class PlatformHost:
     async def receive(self, message: Message, mark: tuple[str, str] | None = None) -> int | Said | None:
         """Take a message; see `adapters.types.Host`. Raises `DatabaseError` when it cannot be stored."""
         await self._open()
+        try:
+            taken = await self._received(message, mark)
+        except DatabaseError:
+            self._count(message.platform, "failed")
+            raise
+        self._count(message.platform, "stored" if isinstance(taken, int) else "said" if taken else "ignored")
+        return taken
+
+    async def _received(self, message: Message, mark: tuple[str, str] | None) -> int | Said | None:
         admitted = await self._gate.admit(message)
         if isinstance(admitted, Person):
             taken = await self._take(message, admitted, mark)

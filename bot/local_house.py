@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bot.errors import RejectedError
 
 if TYPE_CHECKING:
+    from adapters.types import Platform
     from bot.codes import Codes
     from bot.dispatch import Dispatcher
     from bot.loading import Loaded
@@ -54,6 +55,10 @@ class House(Papers, Protocol):
     @property
     def dispatcher(self) -> Dispatcher:
         """The line of questions."""
+
+    @property
+    def platforms(self) -> Mapping[str, Platform]:
+        """The chat platforms that have a token, by name."""
 
     async def loaded(self) -> Loaded:
         """Wait until the library and the models are there."""

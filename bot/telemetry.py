@@ -74,6 +74,16 @@ class Telemetry:
             "grillon_http_requests", "HTTP requests; 499: the client left", ["route", "status"], registry=registry
         )
         self._answers = Counter("grillon_answers", "Replies by door and result", ["platform", "result"], registry=registry)
+        self._received = Counter(
+            "grillon_messages",
+            "Messages of chat platforms by what was done with them",
+            ["platform", "outcome"],
+            registry=registry,
+        )
+        self._parts = Counter(
+            "grillon_parts", "Parts of replies by how their sending ended", ["platform", "state"], registry=registry
+        )
+        self._up = Gauge("grillon_platform_up", "Whether a chat platform was heard of lately", ["platform"], registry=registry)
         self._steps = Histogram(
             "grillon_step_seconds", "Time of each step of an answer", ["step"], buckets=_STEP_S, registry=registry
         )
@@ -101,6 +111,10 @@ class Telemetry:
         self._waiting.set_function(waiting)
         self._answering.set_function(answering)
 
+    def watch_platform(self, name: str, up: Callable[[], bool]) -> None:
+        """Ask this whenever the page is made."""
+        self._up.labels(name).set_function(up)
+
     def watch_loop(self, stall: _Stall) -> None:
         """Show how long the event loop was held up."""
         self._longest.set_function(lambda: stall.longest_s)
@@ -110,6 +124,14 @@ class Telemetry:
     def requested(self, route: str, status: int) -> None:
         """An HTTP request ended."""
         self._requests.labels(route, str(status)).inc()
+
+    def received(self, platform: str, outcome: str) -> None:
+        """A message of a chat platform was `stored`, `said` no to (or answered at once), `ignored`, or `failed` to be stored."""
+        self._received.labels(platform, outcome).inc()
+
+    def sent(self, platform: str, state: str) -> None:
+        """The sending of a part of a reply ended as `sent`, `unknown` or `refused`."""
+        self._parts.labels(platform, state).inc()
 
     def answered(self, platform: str, reply: Reply) -> None:
         """A reply was made: its result, the time of its steps, its tokens."""

@@ -15,7 +15,7 @@ from bot.cli.told import Told, Verb
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
 def verb(told: Told, as_json: bool) -> None:
-    """Show what the running daemon does: its model, its collections, the last run of each job."""
+    """Show what the running daemon does: its model, its platforms, its collections, the last run of each job."""
     with daemon(told) as client:
         status = client.call("status")
     if as_json:
@@ -27,6 +27,8 @@ def verb(told: Told, as_json: bool) -> None:
     click.echo(f"waiting  {status['waiting']} questions")
     click.echo(f"ready    {', '.join(f'{part}: {_yes(ready)}' for part, ready in status['ready'].items())}")
     click.echo(f"model    {_model(status['model'])}")
+    for name, platform in status.get("platforms", {}).items():
+        click.echo(f"{name:8} {_platform(platform)}")
     for collection in status["collections"]:
         click.echo(f"folder   {_collection(collection)}")
     for job in status.get("jobs", ()):
@@ -42,6 +44,11 @@ def _model(model: dict[str, Any]) -> str:
     place = "" if share is None else f", {share:.0%} on the GPU"
     detail = f": {model['detail']}" if model.get("detail") else ""
     return f"{model['name']} is {model['state']}{place}{detail}"
+
+
+def _platform(platform: dict[str, Any]) -> str:
+    heard = "" if platform["good_at"] is None else f", last heard of {_moment(platform['good_at'])}"
+    return f"{platform['state']}{heard}" + (f": {platform['detail']}" if platform["detail"] else "")
 
 
 def _collection(collection: dict[str, Any]) -> str:

@@ -30,6 +30,8 @@ _EVENTS = (
     "void), and last `answer` (the whole Answer) or `error` (a Problem). Comments come in between as signs of life."
 )
 
+_PARTS = "`database`, `index`, `model`, and `telegram` and `discord` where they have a token: heard of in the last two minutes."
+
 
 @cache
 def openapi() -> dict[str, Any]:
@@ -146,9 +148,13 @@ def _schemas() -> dict[str, Any]:
         "Completion": {"type": "object", "description": "As OpenAI's, with `citations`: a list of Source."},
         "Model": _object(model),
         "Models": _object({"object": text, "data": {"type": "array", "items": _ref("Model")}}),
-        "Status": {"type": "object"},
+        "Status": {
+            "type": "object",
+            "description": "Waiting questions, model, collections; for the owner also `jobs`, and `platforms` by name, with "
+            "`state` (starting, serving, waiting, stopped), `good_at` (seconds since the epoch) and `detail`.",
+        },
         "Alive": _object({"status": text}),
-        "Ready": _object({"ready": yes, "parts": named}),
+        "Ready": _object({"ready": yes, "parts": {**named, "description": _PARTS}}),
     }
 
 

@@ -168,7 +168,7 @@ def test_the_drop_in_offers_the_tokens_of_both_bots(tmp_path: Path) -> None:
     lines = drop_in(load_settings(file)).splitlines()
     for name in ("telegram.token", "discord.token", "telegram.webhook_secret"):
         assert f"#LoadCredential={name}:/etc/grillon/{name}" in lines
-    assert "Discord and Telegram are not reached" in "\n".join(lines)
+    assert "without Discord and Telegram" in "\n".join(lines)
 
 
 def test_with_a_bot_the_drop_in_says_why_the_network_stays_open(tmp_path: Path) -> None:

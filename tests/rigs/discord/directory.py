@@ -34,6 +34,7 @@ def application(house: House, _call: Call) -> Answer:
             "team": None,
             "integration_types_config": {"0": {}, "1": {}},
             "interactions_endpoint_url": None,
+            **house.script.application,
         }
     )
 

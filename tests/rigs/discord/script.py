@@ -74,7 +74,7 @@ class Script:
     `presences`, `message_content`. `first_response_s`, `token_s`: deadlines of an interaction; `followups`: those of a
     user-installed app. `nonce_s`: how long a nonce is known. `limits` by route; `lifted`: none at all, `global_limit` (calls a
     second) neither. `ban_after` invalid requests in `ban_window_s` ban the address. `dm_channel_create`: announce private chats,
-    which Discord has not done to bots since v8.
+    which Discord has not done to bots since v8. `application`: what its maker set otherwise in the developer portal.
     """
 
     heartbeat_s: float = 41.25
@@ -99,6 +99,7 @@ class Script:
     ban_after: int = 10_000
     ban_window_s: float = 600.0
     dm_channel_create: bool = False
+    application: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
 
     def change(self, values: dict[str, Any]) -> None:

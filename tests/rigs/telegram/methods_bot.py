@@ -121,7 +121,9 @@ def get_chat_member(call: Parameters) -> dict[str, Any]:
     chat, number = call.chat(), call.number("user_id") or 0
     if number not in call.world.users:
         raise bad("user not found")
-    status = "member" if number in chat.members else "left"
+    status = "left"
+    if number in chat.members:
+        status = "administrator" if number == call.world.bot.id and chat.bot_admin else "member"
     return {"status": status, "user": wire.user(call.world.users[number])}
 
 

@@ -24,6 +24,7 @@ def me(world: World) -> dict[str, Any]:
         "can_connect_to_business": False,
         "has_main_web_app": False,
         "has_topics_enabled": world.private_topics,
+        **world.switches,
     }
 
 

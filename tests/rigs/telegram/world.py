@@ -66,6 +66,7 @@ class World:
         self.media: dict[str, Media] = {}
         self.commands: dict[tuple[str, str], list[dict[str, str]]] = {}
         self.private_topics = False
+        self.switches: dict[str, bool] = {}
         self._numbers = {"user": count(FIRST_PERSON), "group": count(FIRST_GROUP), "supergroup": count(FIRST_SUPERGROUP)}
         self.queries = count(4_382_000_001)
         self.albums = count(13_900_001)
