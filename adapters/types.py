@@ -237,6 +237,14 @@ class RefusedError(DeliveryError):
     """The platform will never take it."""
 
 
+class FetchError(Exception):
+    """A file that came with a message cannot be had. `reason`: `too_large`, `gone` (for good) or `failed` (try again)."""
+
+    def __init__(self, reason: Literal["too_large", "gone", "failed"], message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class StoppedError(Exception):
     """A platform cannot go on until a person mends it (a bad token, a second daemon on it). The message says what to do."""
 
@@ -306,3 +314,6 @@ class Platform(Protocol):
         The first part takes the place of `origin.live`. `tried_s` is given when a former try may have arrived: so many seconds
         ago it began. What cannot find out raises `UnknownError` at once. Raises `NotSentError`, `UnknownError`, `RefusedError`.
         """
+
+    async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
+        """Download a file that came with a message, no more than `limit_bytes` of it. Raises `FetchError`."""

@@ -1,34 +1,61 @@
-"""From a received message to its reply: a command, or a question to the documents. Errors become sentences here alone."""
+"""From a received message to its reply: a question to the documents, or a command. Errors become sentences here alone."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from adapters.types import Reply
-from bot.commands import Typed, help_text, typed
+from adapters.types import FetchError, Reply
+from bot.again import question_again
+from bot.attachments import is_image
+from bot.commands import Typed, typed
 from bot.live import NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
-from bot.replies import failure, named, refusal, reply_of, source_of
-from bot.sentences import Language, as_language, say
+from bot.replies import failure, reply_of
+from bot.rights import require_index, scope_for
+from bot.sentences import Language, say
 from bot.smalltalk import smalltalk
+from bot.speech import language_for
 from knowledge import errors, types
-from knowledge.language import language_of
-from knowledge.scope import Scope, narrowed
 
 if TYPE_CHECKING:
-    from bot.forget import Forget
+    from bot.attachments import Attachments
     from bot.loading import Loaded
     from bot.memory import Memory
+    from bot.orders import Orders
     from bot.people import People
     from bot.settings import Settings
     from bot.telemetry import Telemetry
-    from knowledge.library import Library
-
-_SEARCHED = 8
+    from knowledge.engine import Question
+    from knowledge.scope import Scope
+    from knowledge.types import Sql
 
 Event = Step | Words | Waiting | Restarted | Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as it is to be answered. `continued`: the rest of the last answer; `replaces`: the turn that then goes."""
+
+    received: Received
+    language: Language
+    continued: bool = False
+    replaces: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What is used of files: pieces of those of the conversation, and the pictures of this message."""
+
+    pieces: tuple[types.Passage, ...] = ()
+    images: tuple[str, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to be read or seen."""
+        return bool(self.pieces or self.images)
 
 
 class HouseAnswerer:
@@ -37,20 +64,24 @@ class HouseAnswerer:
     def __init__(
         self,
         settings: Settings,
+        sql: Sql,
         people: People,
         memory: Memory,
-        forget: Forget,
+        orders: Orders,
         loaded: Callable[[], Awaitable[Loaded]],
         ready: Callable[[], bool],
         telemetry: Telemetry,
+        attachments: Attachments,
     ) -> None:
         self._settings = settings
+        self._sql = sql
         self._people = people
         self._memory = memory
-        self._forget = forget
+        self._orders = orders
         self._loaded = loaded
         self._ready = ready
         self._telemetry = telemetry
+        self._attachments = attachments
 
     async def answer(self, received: Received) -> AsyncGenerator[Event]:
         """Yield signs of life and words, and last the `Outcome`. Errors of models and index are outcomes, not exceptions."""
@@ -64,47 +95,97 @@ class HouseAnswerer:
         language = self._language(received)
         command = None if received.message.options.get("stateless") else typed(received.message.text)
         try:
-            if command is not None and command.name != "continue":
-                yield await self._command(received, command, language)
+            asked = await self._asked(received, command, language)
+            if isinstance(asked, Reply):
+                yield Outcome(asked, None)
                 return
             if not self._ready():
                 yield Waiting(1, "starting")
-            async with aclosing(self._question(received, language, continued=command is not None)) as events:
+            async with aclosing(self._question(asked)) as events:
                 async for event in events:
                     yield event
         except errors.KnowledgeError as error:
             yield Outcome(failure(error, language, self._settings.model.provider), None)
 
-    async def _question(self, received: Received, language: Language, *, continued: bool) -> AsyncGenerator[Event]:
+    async def _asked(self, received: Received, command: Typed | None, language: Language) -> Asked | Reply:
+        """The question in a message, or the reply to its command."""
+        match command.name if command and command.command else "":
+            case "ask":
+                assert command is not None
+                return self._worded(received, command.argument) if command.argument else Reply(say("ask_what", language))
+            case "retry":
+                return await self._again(received, language)
+            case "continue":
+                return Asked(received, language, continued=True)
+        return Asked(received, language) if command is None else await self._orders.carry_out(received, command, language)
+
+    async def _again(self, received: Received, language: Language) -> Asked | Reply:
+        """The last question once more, in the place of its turn, whatever was answered then."""
+        of = received.message.options.get("retry_of")
+        again = await question_again(self._sql, received.person.id, received.conversation_id, received.id, of=of)
+        if again is None:
+            return Reply(say("retry_private" if received.person.private else "nothing_to_retry", language))
+        command = typed(again.question)
+        collections = again.collections or received.message.options.get("collections")
+        asked = self._worded(received, again.question, **({"collections": collections} if collections else {}))
+        return replace(asked, continued=command is not None and command.name == "continue", replaces=again.turn)
+
+    def _worded(self, received: Received, question: str, **options: object) -> Asked:
+        """A question that is not the text of its message."""
+        message = replace(received.message, text=question, options={**received.message.options, **options})
+        asked = replace(received, message=message)
+        return Asked(asked, self._language(asked))
+
+    async def _question(self, asked: Asked) -> AsyncGenerator[Event]:
+        received, language = asked.received, asked.language
         polite = smalltalk(received.message.text)
         if polite is not None:
             yield Outcome(Reply(say(polite, language)), None)
             return
         loaded = await self._loaded()
-        scope = self._scope(received, loaded.library)
-        if not scope.collections:
+        scope = scope_for(received, self._people, loaded.library)
+        files = await self._files(asked, loaded)
+        if isinstance(files, Reply):
+            yield Outcome(files, None)
+            return
+        if not scope.collections and not files.any:
             yield Outcome(Reply(say("no_documents", language), refused=True), None)
             return
-        turns = await self._turns(received, loaded, scope)
-        if continued and not turns:
+        turns = await self._turns(asked, loaded, scope)
+        if asked.continued and not turns:
             yield Outcome(Reply(say("nothing_to_continue", language)), None)
             return
-        async with aclosing(self._told(received, loaded, scope, turns, continued=continued)) as events:
+        question = _question(asked, scope, turns, files)
+        async with aclosing(self._told(question, loaded)) as events:
             async for event in events:
                 if isinstance(event, types.Answer):
                     if event.refused and not event.nearest:
-                        await _require_index(loaded.library, scope)
-                    yield self._outcome(received, event, language)
+                        await require_index(loaded.library, scope)
+                    yield _outcome(asked, event)
                 else:
                     yield event
 
-    async def _told(
-        self, received: Received, loaded: Loaded, scope: Scope, turns: tuple[types.PastTurn, ...], *, continued: bool
-    ) -> AsyncGenerator[Step | Words | Restarted | types.Answer]:
-        """The engine's events; a model that broke is asked once more, because its server starts it again."""
-        from knowledge.engine import Question
+    async def _files(self, asked: Asked, loaded: Loaded) -> Files | Reply:
+        """What came with this question and those before it, or the sentence that says why it cannot be used."""
+        received, language = asked.received, asked.language
+        try:
+            problem = await self._attachments.take(received, loaded.library)
+            if problem is not None:
+                text = say(problem.sentence, language, name=problem.name, reason=problem.reason)
+                return Reply(text, error=problem.sentence, language=language)
+            if any(map(is_image, received.message.attachments)) and not await _sees(loaded):
+                text = say("attachment_blind", language, model=loaded.model.name)
+                return Reply(text, error="attachment_blind", language=language)
+            images = await self._attachments.images(received)
+        except FetchError as error:
+            text = say("attachment_unreadable", language, name=received.message.attachments[0].name, reason=str(error))
+            return Reply(text, error="attachment_unreadable", language=language)
+        if received.message.options.get("stateless"):
+            return Files()
+        return Files(await self._attachments.pieces(received.person.id, received.conversation_id), images)
 
-        question = Question(query_str=received.message.text, scope=scope, turns=turns, continued=continued)
+    async def _told(self, question: Question, loaded: Loaded) -> AsyncGenerator[Step | Words | Restarted | types.Answer]:
+        """The engine's events; a model that broke is asked once more, because its server starts it again."""
         for last in (False, True):
             shown = False
             try:
@@ -120,78 +201,45 @@ class HouseAnswerer:
             else:
                 return
 
-    async def _turns(self, received: Received, loaded: Loaded, scope: Scope) -> tuple[types.PastTurn, ...]:
+    async def _turns(self, asked: Asked, loaded: Loaded, scope: Scope) -> tuple[types.PastTurn, ...]:
+        received = asked.received
         budget = min(self._settings.memory.tokens, self._settings.model.context_window // 3)
         if received.message.options.get("stateless"):
             return _own_history(received.message.options.get("history", ()), budget, loaded.count)
-        readable = partial(loaded.library.may_read_all, scope=scope)
         turns = await self._memory.turns(
-            received.person.id, received.conversation_id, budget_tokens=budget, count=loaded.count, readable=readable
+            received.person.id,
+            received.conversation_id,
+            budget_tokens=budget,
+            count=loaded.count,
+            readable=partial(loaded.library.may_read_all, scope=scope),
+            without=asked.replaces,
         )
         return tuple(turns)
 
-    async def _command(self, received: Received, typed_: Typed, language: Language) -> Outcome:
-        match typed_.command.name if typed_.command else None:
-            case "help":
-                return Outcome(Reply(help_text(language)), None)
-            case "reset":
-                await self._memory.reset(received.person.id, received.conversation_id)
-                return Outcome(Reply(say("reset", language)), None)
-            case "forget":
-                await self._forget.person(received.person.id, but=received.id)
-                return Outcome(Reply(say("forgotten", language)), None)
-            case "sources":
-                return Outcome(await self._sources(received, language), None)
-            case "search":
-                return Outcome(await self._search(received, typed_.argument, language), None)
-            case _:
-                return Outcome(Reply(say("unknown_command", language, command=f"/{typed_.name}"), error="unknown_command"), None)
-
-    async def _sources(self, received: Received, language: Language) -> Reply:
-        library = (await self._loaded()).library
-        readable = partial(library.may_read_all, scope=self._scope(received, library))
-        last = await self._memory.last_reply(received.person.id, received.conversation_id, readable=readable)
-        if last is None or not (last.citations or last.consulted):
-            return Reply(say("no_sources", language))
-        lines = [f"[{source.n}] {named(source)}" for source in (*last.citations, *last.consulted)]
-        text = "\n".join((say("sources", language), *lines))
-        return Reply(text, citations=last.citations, consulted=last.consulted)
-
-    async def _search(self, received: Received, words: str, language: Language) -> Reply:
-        if not words:
-            return Reply(say("search_what", language))
-        loaded = await self._loaded()
-        scope = self._scope(received, loaded.library)
-        found = await loaded.library.retrieve(words, scope, k=_SEARCHED)
-        if not found.nearest:
-            await _require_index(loaded.library, scope)
-        if not found.passages:
-            return refusal(found.nearest, language)
-        sources = [source_of(n, passage) for n, passage in enumerate(found.passages, 1)]
-        lines = [f"[{source.n}] {named(source)}\n{source.excerpt}" for source in sources]
-        return Reply("\n\n".join(lines), consulted=tuple(sources), timings=found.timings)
-
-    def _scope(self, received: Received, library: Library) -> Scope:
-        scope = library.scope(self._people.audience(received.person, received.message))
-        asked: Sequence[str] = received.message.options.get("collections") or ()
-        return narrowed(scope, asked) if asked else scope
-
     def _language(self, received: Received) -> Language:
-        guessed = as_language(language_of(received.message.text))
-        return guessed or as_language(received.message.locale) or self._settings.daemon.language
-
-    def _outcome(self, received: Received, answer: types.Answer, language: Language) -> Outcome:
-        reply = reply_of(answer, language)
-        if received.message.options.get("stateless"):
-            return Outcome(reply, None)
-        return Outcome(reply, NewTurn(received.message.text, answer.text or reply.text, answer.documents))
+        return language_for(received.message, received.person, self._settings.daemon.language)
 
 
-async def _require_index(library: Library, scope: Scope) -> None:
-    """Nothing at all was found: that says nothing while there is nothing to be found yet. Raises `IndexUnavailableError`."""
-    for one in await library.status():
-        if one.name in scope.collections and not one.documents and (one.report is None or one.report.not_embedded):
-            raise errors.IndexUnavailableError(f"{one.name} is not indexed yet")
+def _question(asked: Asked, scope: Scope, turns: tuple[types.PastTurn, ...], files: Files) -> Question:
+    from knowledge.engine import Question  # with LlamaIndex, which is loaded by now
+
+    text = asked.received.message.text
+    return Question(
+        query_str=text, scope=scope, turns=turns, continued=asked.continued, attached=files.pieces, images=files.images
+    )
+
+
+async def _sees(loaded: Loaded) -> bool:
+    """Whether the model can see pictures: Ollama says so; other servers are believed to, and say themselves when not."""
+    health = await loaded.model.check()
+    return "vision" in health.capabilities if health.capabilities else health.version is None
+
+
+def _outcome(asked: Asked, answer: types.Answer) -> Outcome:
+    reply, question = reply_of(answer, asked.language), asked.received.message
+    if question.options.get("stateless"):
+        return Outcome(reply, None)
+    return Outcome(reply, NewTurn(question.text, answer.text or reply.text, answer.documents, asked.replaces))
 
 
 def _as_live(event: types.Event) -> Step | Words | types.Answer:

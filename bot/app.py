@@ -12,15 +12,29 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bot.answer import HouseAnswerer
+from bot.attachments import Attachments, clear
+from bot.buttons import Buttons
+from bot.chosen import ChosenModel
 from bot.codes import Codes
 from bot.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
 from bot.errors import DatabaseError
 from bot.forget import Forget
+from bot.gate import Gate
+from bot.host import PlatformHost
 from bot.inbox import Inbox
+from bot.ledger import Ledger
 from bot.memory import Memory
+from bot.orders import Orders
+from bot.owner_orders import OwnerOrders
 from bot.people import People, Person
+from bot.people_orders import PeopleOrders
+from bot.platforms import platforms_of, serving, supervise
+from bot.presses import Presses
+from bot.sentences import prepare
+from bot.status import Condition
+from bot.tasks import Tasks
 from bot.telemetry import Telemetry
 from bot.tokens import Tokens
 from knowledge.errors import KnowledgeError
@@ -29,6 +43,7 @@ from knowledge.models import Health
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from adapters.types import Platform
     from bot.loading import Loaded
     from bot.schedule import Schedule
     from bot.settings import Settings
@@ -40,6 +55,8 @@ _ANSWERS = frozenset({"ready", "loading"})
 """States of a model that can be asked."""
 _LOOK_S, _LOOK_SOON_S = 30.0, 5.0
 """Seconds between two looks at the model server; sooner while something waits for it."""
+_LACKING = {"http": ("stop",), "terminal": ("stop",)}
+"""Commands that a door has no need of: who asked stops by leaving."""
 _MOST_S = 3600.0
 """Between two tries to index what fails again and again."""
 
@@ -47,10 +64,13 @@ _MOST_S = 3600.0
 class House:
     """What doors and verbs speak to. Made by `open`."""
 
-    def __init__(self, settings: Settings, state: State, database: Database) -> None:
+    def __init__(
+        self, settings: Settings, state: State, database: Database, platforms: Mapping[str, Platform], buttons: Buttons
+    ) -> None:
         self.settings = settings
         self.state = state
         self.database = database
+        self.platforms = platforms
         self.started_at = time.time()
         self.people = People(database)
         self.codes = Codes(database, self.people)
@@ -58,6 +78,8 @@ class House:
         self.people.watch(self.tokens.load)
         self.telemetry = Telemetry()
         self.memory = Memory(database)
+        configs = {"telegram": settings.telegram, "discord": settings.discord}
+        self.gate = Gate(database, self.people, self.codes, configs, settings.limits, language=settings.daemon.language)
         self.forget = Forget(database, state.folder, handled_days=settings.limits.handled_days)
         self.inbox = Inbox(database, settings.limits)
         self.schedule: Schedule | None = None
@@ -66,14 +88,33 @@ class House:
         self._said: str | None = None
         self._unfinished: set[str] = set()
         self._try_at, self._try_s = 0.0, _LOOK_SOON_S
+        self._tasks = Tasks()
         answerer = HouseAnswerer(
-            settings, self.people, self.memory, self.forget, self.loaded, lambda: self.library is not None, self.telemetry
+            settings,
+            database,
+            self.people,
+            self.memory,
+            self._orders(),
+            self.loaded,
+            lambda: self.library is not None,
+            self.telemetry,
+            Attachments(database, platforms, state.attachments),
         )
-        doors = {"http": PullDoor(), "terminal": PullDoor()}
-        language = settings.daemon.language
         self.dispatcher = Dispatcher(
-            self.inbox, answerer, doors, settings.limits, settings.model.slots, language=language, settled=self.loaded
+            self.inbox,
+            answerer,
+            {"http": PullDoor(), "terminal": PullDoor(), **platforms},
+            settings.limits,
+            settings.model.slots,
+            language=settings.daemon.language,
+            settled=self.loaded,
+            dress=buttons.dressed,
+            stop=buttons.stop,
         )
+        self._presses = Presses(
+            buttons, self.memory, self.people, self.dispatcher, self.loaded, language=settings.daemon.language
+        )
+        self._hosts = {name: self._host(name) for name in platforms}
         self.telemetry.watch_queue(self.dispatcher.waiting, self.dispatcher.answering)
 
     @classmethod
@@ -86,7 +127,9 @@ class House:
         async with AsyncExitStack() as stack:
             database = await Database.open(state.database)
             stack.push_async_callback(database.close)
-            house = cls(settings, state, database)
+            await asyncio.to_thread(clear, state.attachments)
+            platforms = await asyncio.to_thread(platforms_of, settings, database)
+            house = cls(settings, state, database, platforms, await Buttons.of(database))
             await house.forget.resume()
             await house.people.declare(settings.people)
             readers = house.readers()
@@ -107,7 +150,16 @@ class House:
     @property
     def model_name(self) -> str:
         """The model that writes the answers."""
-        return self.settings.model.name
+        return self._now.model.name if self._now else self.settings.model.name
+
+    @property
+    def collections(self) -> list[str]:
+        """The names of the collections of the settings."""
+        return [config.name for config in self.settings.collections]
+
+    def waiting(self) -> int:
+        """How many messages wait for their turn."""
+        return self.dispatcher.waiting()
 
     async def loaded(self) -> Loaded:
         """Wait until the library and the models are there. Raises what kept them from it."""
@@ -118,7 +170,8 @@ class House:
     def ready(self) -> dict[str, bool]:
         """Which parts are ready; names no person and no collection."""
         model = self._health is not None and self._health.state in _ANSWERS
-        return {"database": True, "index": self.library is not None, "model": model}
+        platforms = {name: serving(platform) for name, platform in self.platforms.items()}
+        return {"database": True, "index": self.library is not None, "model": model, **platforms}
 
     async def status(self, person: Person) -> dict[str, Any]:
         """What a person may know of the house: the owner everything, others their own queue and the collections they may read."""
@@ -126,9 +179,11 @@ class House:
             "uptime_s": round(time.time() - self.started_at, 1),
             "waiting": self.dispatcher.waiting(),
             "ready": self.ready(),
-            "model": self._model_status(),
+            "model": self.model_status(),
             "collections": await self._collections(person),
         }
+        if person.owner:
+            status["platforms"] = {name: asdict(platform.status) for name, platform in self.platforms.items()}
         if person.owner and self.schedule is not None:
             status["jobs"] = [asdict(run) for run in await self.schedule.last_runs()]
         return status
@@ -136,6 +191,15 @@ class House:
     def readers(self) -> dict[str, frozenset[str]]:
         """Who may read each collection of the settings."""
         return {config.name: self.people.resolve_readers(config.readers) for config in self.settings.collections}
+
+    async def serve(self, name: str) -> None:
+        """Keep a platform connected until cancelled."""
+        await supervise(self.platforms[name], self._hosts[name])
+
+    def stop_receiving(self) -> None:
+        """Take nothing from platforms any more: it stays with them until the next start. What is written is still delivered."""
+        for host in self._hosts.values():
+            host.stop_receiving()
 
     async def reindex(
         self,
@@ -177,7 +241,38 @@ class House:
 
     async def reindex_all(self) -> None:
         """Bring every collection up to date, one after the other; what fails is in its report."""
-        await self._reindex_each([config.name for config in self.settings.collections])
+        await self._reindex_each(self.collections)
+
+    def index_soon(self, names: Sequence[str]) -> None:
+        """Bring these collections up to date in the background; what fails is in its report."""
+        self._tasks.wait(self._reindex_each(names), "index")
+
+    def _host(self, name: str) -> PlatformHost:
+        config = self.settings.telegram if name == "telegram" else self.settings.discord
+        return PlatformHost(
+            self.gate,
+            self.people,
+            self.dispatcher,
+            self._presses,
+            Ledger(self.database, name),
+            language=self.settings.daemon.language,
+            most_mb=config.attachment_mb,
+        )
+
+    def _orders(self) -> Orders:
+        condition = Condition(self, self.people, self.loaded)
+        of_owner = OwnerOrders(self, ChosenModel(self.settings.model, self.database, self.loaded))
+        return Orders(
+            self.database,
+            self.people,
+            self.memory,
+            self.forget,
+            self.loaded,
+            condition,
+            of_owner,
+            PeopleOrders(self.people, self.codes),
+            lacking=_LACKING,
+        )
 
     @property
     def _now(self) -> Loaded | None:
@@ -187,6 +282,7 @@ class House:
     async def _load(self, readers: Mapping[str, frozenset[str]]) -> Loaded:
         started = time.perf_counter()
         loading = await asyncio.to_thread(importlib.import_module, "bot.loading")
+        await asyncio.to_thread(prepare)
         loaded: Loaded = await loading.load(self.settings, self.database, self.state.index, readers)
         _log.info("library loaded seconds=%.2f", time.perf_counter() - started)
         return loaded
@@ -217,6 +313,7 @@ class House:
                 _log.warning("index collection=%s error=%s", name, type(error).__name__)
 
     async def _unload(self) -> None:
+        await self._tasks.cancel()
         if self._loading is None:
             return
         if self._now is not None:
@@ -224,8 +321,9 @@ class House:
         self._loading.cancel()
         await asyncio.gather(self._loading, return_exceptions=True)
 
-    def _model_status(self) -> dict[str, Any]:
-        if self._health is None:
+    def model_status(self) -> dict[str, Any]:
+        """The chat model: its name, its state, and what there is to say about it."""
+        if self._health is None or self._health.model != self.model_name:
             return {"name": self.model_name, "state": "unknown"}
         share = self._health.vram_share
         return {"name": self._health.model, "state": self._health.state, "detail": self._health.detail, "vram_share": share}

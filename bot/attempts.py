@@ -9,22 +9,25 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
 from adapters.types import Reply
-from bot.delivery import insist
+from bot.delivery import cut, insist
 from bot.doors import PullDoor
 from bot.errors import DatabaseError, told
 from bot.live import Finished, NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
-from bot.sentences import Language, as_language, say
+from bot.sentences import Language, say
+from bot.speech import language_for
 from knowledge.failpoints import failpoint
-from knowledge.language import language_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from adapters.types import Message, Part
     from bot.doors import Door
     from bot.follow import Live
     from bot.inbox import Inbox
     from bot.inbox_rows import Pending
+    from bot.people import Person
+
+    Dress = Callable[[Pending, Reply], Reply]
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +47,15 @@ class _InterruptedError(Exception):
     """The person stopped the attempt."""
 
 
+class _EditedError(Exception):
+    """The person edited the question meanwhile: it is offered again."""
+
+
 class Attempts:
-    """The attempts that run. `most`: how many one message gets; `retry_s`: seconds before the second, the third, …"""
+    """The attempts that run. `most`: how many one message gets; `retry_s`: seconds before the second, the third, …
+
+    `dress` adds to a reply what a platform shows with it.
+    """
 
     def __init__(
         self,
@@ -56,8 +66,10 @@ class Attempts:
         most: int,
         retry_s: Sequence[float],
         language: Language,
+        dress: Dress | None = None,
     ) -> None:
         self._inbox = inbox
+        self._dress = dress
         self._answerer = answerer
         self._doors = doors
         self._most = most
@@ -66,42 +78,55 @@ class Attempts:
         self._answering: dict[int, asyncio.Task[None]] = {}
         self._leasing: set[int] = set()
         self._interrupted: set[int] = set()
+        self._edited: set[int] = set()
 
     async def make(self, pending: Pending, live: Live) -> float | None:
         """Answer a message. None when it is closed, or was erased; else the seconds before it is to be tried again."""
         hopeless = self._hopeless(pending)
         if hopeless is not None:
-            await self.close(pending, live, hopeless[0], self.said(hopeless[1], pending.message))
+            await self.close(pending, live, hopeless[0], self.said(hopeless[1], pending.message, pending.person))
             return None
         self._leasing.add(pending.id)
         try:
             if not await self._lease(pending, live):
-                live.publish(Finished(self.said("forgotten", pending.message)))
+                live.publish(Finished(self.said("forgotten", pending.message, pending.person)))
                 return None
             return await self._try(pending, live)
         finally:
             self._leasing.discard(pending.id)
             self._interrupted.discard(pending.id)
+            self._edited.discard(pending.id)
 
     async def close(self, pending: Pending, live: Live, outcome: str, reply: Reply, turn: NewTurn | None = None) -> None:
-        """Commit how a message ended, then let its followers see it."""
-        parts = await self._parts(pending, reply)
+        """Commit how a message ended, then let its followers see it. To a question that was withdrawn nothing is said."""
+        silent = outcome == "withdrawn" and pending.live is None
+        parts = () if silent else await self._parts(pending, reply)
 
         async def commit() -> bool:
             return await self._inbox.close(pending.id, outcome, reply, parts, turn)
 
         closed = await insist(commit, self._retry_s, live.fail)
         live.recover()
-        live.publish(Finished(reply if closed else self.said("forgotten", pending.message)))
+        live.publish(Finished(reply if closed else self.said("forgotten", pending.message, pending.person)))
 
     def interrupt(self, id_: int) -> bool:
         """Stop the attempt at a message. False when there is none, or when its end is being committed."""
         task = self._answering.get(id_)
         if task is None and id_ not in self._leasing:
             return False
-        if task is not None and id_ not in self._interrupted:  # a second one would look like the end of the daemon
+        if task is not None and id_ not in self._interrupted | self._edited:  # a second one would look like the end of the daemon
             task.cancel()
         self._interrupted.add(id_)
+        return True
+
+    def again(self, id_: int) -> bool:
+        """Offer a message again whose words have changed. False when there is no attempt, or when its end is being committed."""
+        task = self._answering.get(id_)
+        if task is None:
+            return id_ in self._leasing
+        if id_ not in self._interrupted | self._edited:
+            task.cancel()
+        self._edited.add(id_)
         return True
 
     async def beat(self) -> None:
@@ -114,10 +139,10 @@ class Attempts:
         except DatabaseError as error:
             _log.warning("no heartbeat: %s", error)
 
-    def said(self, sentence: str, message: Message | None) -> Reply:
+    def said(self, sentence: str, message: Message | None, person: Person | None = None) -> Reply:
         """A sentence of ours as a reply, in the language of the message."""
-        guessed = as_language(language_of(message.text)) or as_language(message.locale) if message else None
-        return Reply(say(sentence, guessed or self._language), error=sentence)
+        language = language_for(message, person, self._language)
+        return Reply(say(sentence, language), error=sentence, language=language)
 
     def _hopeless(self, pending: Pending) -> tuple[str, str] | None:
         """Outcome and sentence for what is not to be tried any more."""
@@ -137,7 +162,12 @@ class Attempts:
         try:
             outcome = await self._interruptible(pending, live)
         except _InterruptedError:
-            await self.close(pending, live, "cancelled", self.said("cancelled", pending.message))
+            await self.close(pending, live, pending.end, self.said("cancelled", pending.message, pending.person))
+        except _EditedError:
+            await insist(lambda: self._inbox.give_back([pending.id]), self._retry_s, live.fail)
+            pending.attempts -= 1
+            live.publish(Restarted())
+            return 0.0
         except Exception as error:  # noqa: BLE001 -- whatever the answerer may raise: the message must be answered all the same
             _log.error("attempt failed message=%d attempt=%d error=%s", pending.id, pending.attempts, told(error))
             return await self._failed(pending, live)
@@ -147,7 +177,7 @@ class Attempts:
 
     async def _failed(self, pending: Pending, live: Live) -> float | None:
         if pending.attempts >= self._most:
-            await self.close(pending, live, "dead", self.said("gave_up", pending.message))
+            await self.close(pending, live, "dead", self.said("gave_up", pending.message, pending.person))
             return None
         wait = self._retry_s[min(pending.attempts, len(self._retry_s)) - 1]
         await insist(lambda: self._inbox.fail(pending.id, time.time() + wait), self._retry_s, live.fail)
@@ -167,9 +197,9 @@ class Attempts:
         try:
             return await self._answer(pending, live)
         except asyncio.CancelledError:
-            if pending.id not in self._interrupted or task.uncancel():
+            if pending.id not in self._interrupted | self._edited or task.uncancel():
                 raise
-            raise _InterruptedError from None
+            raise (_InterruptedError if pending.id in self._interrupted else _EditedError) from None
         finally:
             del self._answering[pending.id]
 
@@ -198,8 +228,4 @@ class Attempts:
         door = self._doors.get(pending.message.platform)
         if door is None or isinstance(door, PullDoor):
             return ()
-        try:
-            return await asyncio.to_thread(door.parts, reply)
-        except Exception as error:  # noqa: BLE001 -- a fault of the door's own: without its parts the reply can still be fetched, and the lane goes on
-            _log.error("reply could not be cut message=%d error=%s", pending.id, told(error))
-            return ()
+        return await cut(pending, door, self._dress(pending, reply) if self._dress else reply)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 from bot.app import House
 from bot.errors import DatabaseError, told
 from bot.http.server import HttpDoor
+from bot.http.webhook import Webhook, webhook_path
 from bot.local_socket import LocalSocket
 from bot.places import refuse_foreign, socket_path
 from bot.stall import StallWatch
@@ -66,19 +67,24 @@ class Daemon:
             house.telemetry.watch_loop(stall)
             local = await stack.enter_async_context(LocalSocket(house, socket_path(self._settings)))
             http = await self._open_http(house)
+            platforms = await stack.enter_async_context(_Background())
             tasks = await stack.enter_async_context(_Background())
             self._notifier.ready("ready to receive; the library is loading")
             _log.info("ready pid=%d", os.getpid())
+            for name in house.platforms:
+                platforms.start(f"platform {name}", house.serve(name))
             tasks.start("watchdog", self._notifier.watch(lambda: _alive(stall)))
             tasks.start("after loading", self._after_loading(house, tasks, stall))
             await self._leaving.wait()
             self._notifier.stopping("finishing what is being written")
             _log.info("leaving grace_s=%.0f", self._settings.daemon.grace_s)
             local.stop_receiving()
+            house.stop_receiving()
             if http is not None:
                 http.stop_receiving()
             await tasks.stop()
             await house.dispatcher.drain(self._settings.daemon.grace_s)
+            await platforms.stop()
             if http is not None:
                 await http.stop()
 
@@ -86,6 +92,8 @@ class Daemon:
         if not self._settings.http.enabled:
             return None
         door = HttpDoor(house, self._settings.http)
+        if self._settings.telegram.mode == "webhook" and "telegram" in house.platforms:
+            door.open_route("POST", webhook_path(self._settings.telegram), Webhook(house.platforms["telegram"]).take)
         _log.info("http address=%s", await door.start())
         return door
 
@@ -164,5 +172,5 @@ def _set_up_logging(level: str) -> None:
     plain = "%(levelname)s %(name)s %(message)s"
     timed = f"%(asctime)s {plain}"
     logging.basicConfig(level=level.upper(), stream=sys.stderr, format=plain if "JOURNAL_STREAM" in os.environ else timed)
-    for name in ("apscheduler", "watchfiles", "httpx", "chromadb", "alembic"):
+    for name in ("apscheduler", "watchfiles", "httpx", "httpcore", "telegram", "discord", "chromadb", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -8,8 +8,10 @@ import time
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypeVar
 
-from adapters.types import NotSentError, RefusedError, UnknownError
+from adapters.types import NotSentError, RefusedError, Reply, UnknownError
 from bot.errors import DatabaseError, told
+from bot.sentences import say
+from bot.speech import language_for
 from knowledge.failpoints import failpoint
 
 if TYPE_CHECKING:
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
 
     from adapters.types import Part
     from bot.doors import Door
-    from bot.inbox import Inbox
     from bot.inbox_rows import Pending
+    from bot.outbox import Outbox, Outgoing
+    from bot.sentences import Language
 
 T = TypeVar("T")
 
@@ -40,32 +43,39 @@ async def insist(write: Callable[[], Awaitable[T]], retry_s: Sequence[float], to
 
 
 class Delivery:
-    """Sends the parts of committed replies."""
+    """Sends the parts of committed replies. `language`: that of its own sentences, where nothing says another."""
 
-    def __init__(self, inbox: Inbox, retry_s: Sequence[float] = RETRY_S) -> None:
-        self._inbox = inbox
+    def __init__(self, outbox: Outbox, retry_s: Sequence[float] = RETRY_S, *, language: Language = "en") -> None:
+        self._outbox = outbox
         self._retry_s = retry_s
+        self._language: Language = language
 
     async def deliver(self, pending: Pending, door: Door) -> None:
         """Send what is not acknowledged yet, with the same key each time: after a crash, too."""
-        waiting = await insist(lambda: self._inbox.parts(pending.id), self._retry_s, _untold)
-        for place, (ordinal, part) in enumerate(waiting, 1):
-            state, platform_id = await self._send(pending, door, part, f"{pending.id}.{ordinal}")
-            last = place == len(waiting) or state == "refused"
-            await self._acknowledge(pending.id, ordinal, state, platform_id, last=last)
-            if last:
-                return
+        noticed = True
+        while noticed:
+            noticed = False
+            for outgoing in await self._insist(lambda: self._outbox.parts(pending.id)):
+                state, platform_id = await self._send(pending, door, outgoing)
+                notice = await self._notice(pending, door) if state == "unknown" and not outgoing.notice else ()
+                noticed = noticed or bool(notice)
+                await self._close(pending.id, outgoing.ordinal, state, platform_id, notice)
+                if state == "refused":
+                    return
 
-    async def _send(self, pending: Pending, door: Door, part: Part, key: str) -> tuple[str, str | None]:
+    async def _send(self, pending: Pending, door: Door, outgoing: Outgoing) -> tuple[str, str | None]:
         """How it ended: `sent` and the platform's id, `unknown`, or `refused`."""
+        tried_at = outgoing.tried_at
         for wait in _waits(self._retry_s):
-            failpoint("send.before")
+            await self._insist(lambda: self._outbox.begin(pending.id, outgoing.ordinal))
             try:
-                sent = await door.send(pending.message, part, key)
+                return "sent", await self._try(pending, door, outgoing, tried_at)
             except NotSentError as error:
                 if time.time() > pending.expires_at:
                     _log.warning("gave up sending message=%d: %s", pending.id, error)
                     return "refused", None
+                if tried_at is None:
+                    await self._insist(lambda: self._outbox.put_back(pending.id, outgoing.ordinal))
                 await asyncio.sleep(max(wait, error.retry_after or 0))
             except RefusedError as error:
                 _log.warning("reply refused message=%d: %s", pending.id, error)
@@ -76,13 +86,36 @@ class Delivery:
             except Exception as error:  # noqa: BLE001 -- a door's own fault must not stop the lane; what it had sent by then, nobody knows
                 _log.error("sending failed message=%d error=%s", pending.id, told(error))
                 return "unknown", None
-            else:
-                failpoint("send.after")
-                return "sent", sent
         raise AssertionError("the waits never end")
 
-    async def _acknowledge(self, id_: int, ordinal: int, state: str, platform_id: str | None, *, last: bool) -> None:
-        await insist(lambda: self._inbox.close_part(id_, ordinal, state, platform_id, last=last), self._retry_s, _untold)
+    async def _try(self, pending: Pending, door: Door, outgoing: Outgoing, tried_at: float | None) -> str | None:
+        failpoint("send.before")
+        key = f"{pending.id}.{outgoing.ordinal}"
+        tried_s = None if tried_at is None else max(time.time() - tried_at, 0.0)
+        sent = await door.send(pending.origin, outgoing.part, key, tried_s=tried_s)
+        failpoint("send.after")
+        return sent
+
+    async def _notice(self, pending: Pending, door: Door) -> Sequence[Part]:
+        """The parts that say, once, that something may not have arrived."""
+        language = language_for(pending.message, pending.person, self._language)
+        reply = Reply(say("may_not_have_arrived", language), language=language, error="may_not_have_arrived")
+        return await cut(pending, door, reply)
+
+    async def _close(self, id_: int, ordinal: int, state: str, platform_id: str | None, notice: Sequence[Part]) -> None:
+        await self._insist(lambda: self._outbox.close(id_, ordinal, state, platform_id, notice=notice))
+
+    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
+        return await insist(write, self._retry_s, _untold)
+
+
+async def cut(pending: Pending, door: Door, reply: Reply) -> Sequence[Part]:
+    """The parts of a reply. Without any it can still be fetched."""
+    try:
+        return await asyncio.to_thread(door.parts, pending.origin, reply)
+    except Exception as error:  # noqa: BLE001 -- a fault of the door's own: the reply is kept, and the lane goes on
+        _log.error("reply could not be cut message=%d error=%s", pending.id, told(error))
+        return ()
 
 
 def _waits(retry_s: Sequence[float]) -> Iterator[float]:

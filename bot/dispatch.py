@@ -22,19 +22,22 @@ from bot.inbox import LEASE_S
 from bot.lanes import Lanes, Suspects
 from bot.live import Event, Finished
 from bot.reception import Reception
+from bot.showing import Showing
 from bot.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
-    from adapters.types import Message
-    from bot.attempts import Answerer
+    from adapters.types import Button, Message
+    from bot.attempts import Answerer, Dress
     from bot.doors import Door
     from bot.inbox import Inbox
     from bot.inbox_rows import Pending
     from bot.people import Person
     from bot.sentences import Language
     from bot.settings import LimitsConfig
+
+    Stop = Callable[[Pending, Language], Button | None]
 
 _PATIENCE_S = 60.0
 """What the process may have died of lets the others go first for that long."""
@@ -56,13 +59,16 @@ class Dispatcher:
         language: Language = "en",
         retry_s: Sequence[float] = RETRY_S,
         settled: Callable[[], Awaitable[object]] | None = None,
+        dress: Dress | None = None,
+        stop: Stop | None = None,
     ) -> None:
         self._inbox = inbox
         self._doors = doors
         self._slots = slots
         self._retry_s = retry_s
-        self._attempts = Attempts(inbox, answerer, doors, most=limits.attempts, retry_s=retry_s, language=language)
-        self._delivery = Delivery(inbox, retry_s)
+        self._attempts = Attempts(inbox, answerer, doors, most=limits.attempts, retry_s=retry_s, language=language, dress=dress)
+        self._delivery = Delivery(inbox.outbox, retry_s, language=language)
+        self._showing = Showing(self.follow, inbox.shown, stop or _no_button, language)
         self._lanes = Lanes()
         self._reception = Reception(inbox, self._lanes, limits)
         self._live = Lives(self._lanes)
@@ -73,14 +79,15 @@ class Dispatcher:
         self._settled_at: float | None = None
         self._draining = False
 
-    async def receive(self, message: Message, person: Person) -> int:
+    async def receive(self, message: Message, person: Person, mark: tuple[str, str] | None = None) -> int:
         """Store a message and put it in its lane; return its inbox id, the same however often it is delivered.
 
-        0: it was answered once, then forgotten. Raises `RejectedError`, and `DatabaseError`: then nothing is stored.
+        0: it was answered once, then forgotten. `mark` goes into its platform's ledger in the same transaction. Raises
+        `RejectedError`, and `DatabaseError`: then nothing is stored.
         """
         await self._recovered.wait()
         # A caller that goes away leaves what it sent to be taken: it may be in the database already.
-        return await asyncio.shield(self._tasks.work(self._arrive(message, person), "receive"))
+        return await asyncio.shield(self._tasks.work(self._arrive(message, person, mark), "receive"))
 
     async def follow(self, inbox_id: int) -> AsyncGenerator[Event]:
         """The present state of a message (its place, its words so far), then every change; ends with `Finished`.
@@ -96,14 +103,42 @@ class Dispatcher:
             async for event in events:
                 yield event
 
-    async def cancel(self, inbox_id: int) -> bool:
-        """Stop a message that waits or is being answered: the model's request closes. False: too late, or unknown."""
+    async def cancel(self, inbox_id: int, *, withdrawn: bool = False) -> bool:
+        """Stop a message that waits or is being answered: the model's request closes. False: too late, or unknown.
+
+        `withdrawn`: the question itself was deleted.
+        """
         pending = self._lanes.drop(inbox_id)
         if pending is None:
+            if withdrawn and inbox_id in self._answering:
+                self._answering[inbox_id].end = "withdrawn"
             return self._attempts.interrupt(inbox_id)
+        pending.end = "withdrawn" if withdrawn else pending.end
         self._note()
         await asyncio.shield(self._tasks.work(self._stopped(pending), f"cancel {inbox_id}"))
         return True
+
+    async def stop(self, person: Person, space: str) -> int:
+        """Stop all that waits or is being answered in a conversation; how many that were."""
+        on_their_way = [*self._lanes.all(), *self._answering.values()]
+        theirs = [pending.id for pending in on_their_way if (pending.person.id, pending.space) == (person.id, space)]
+        return sum([await self.cancel(id_) for id_ in theirs])
+
+    async def edit(self, message: Message) -> None:
+        """A message says something else now: one that waits is replaced, one being answered is offered again."""
+        inbox_id = await self._inbox.replace(message)
+        if inbox_id is None:
+            return
+        pending = self._lanes.waiting(inbox_id) or self._answering.get(inbox_id)
+        if pending is not None:
+            pending.message = message
+            self._attempts.again(inbox_id)
+
+    async def withdraw(self, platform: str, account: str, message_id: str) -> None:
+        """A message was deleted: it is not answered any more."""
+        inbox_id = await self._inbox.find(platform, account, message_id)
+        if inbox_id is not None:
+            await self.cancel(inbox_id, withdrawn=True)
 
     def waiting(self) -> int:
         """How many messages wait for their turn."""
@@ -136,6 +171,7 @@ class Dispatcher:
         self._draining = True
         self._live.stop()
         await self._tasks.finish(grace_s)
+        await self._showing.stop()
         interrupted = list(self._answering)
         await self._tasks.cancel()
         if interrupted:
@@ -144,14 +180,20 @@ class Dispatcher:
             except DatabaseError as error:
                 _log.warning("interrupted attempts will count: %s", error)
 
-    async def _arrive(self, message: Message, person: Person) -> int:
-        taken = await self._reception.take(message, person)
+    async def _arrive(self, message: Message, person: Person, mark: tuple[str, str] | None) -> int:
+        taken = await self._reception.take(message, person, mark)
         if isinstance(taken, int):
             return taken
         self._live.begin(taken.id)
         self._lanes.add(taken)
         self._fill()
+        self._show(taken)
         return taken.id
+
+    def _show(self, pending: Pending) -> None:
+        door = self._doors.get(pending.message.platform)
+        if door is not None and not isinstance(door, PullDoor):
+            self._showing.begin(pending, door)
 
     def _fill(self) -> None:
         """Start what may start now."""
@@ -184,11 +226,12 @@ class Dispatcher:
     async def _stopped(self, pending: Pending) -> None:
         """Close and deliver a message that was cancelled while it waited."""
         live = self._live.end(pending.id)
-        await self._attempts.close(pending, live, "cancelled", self._attempts.said("cancelled", pending.message))
+        await self._attempts.close(pending, live, pending.end, self._attempts.said("cancelled", pending.message, pending.person))
         await self._deliver([pending])
 
     async def _deliver(self, answered: list[Pending]) -> None:
         for pending in answered:
+            await self._showing.end(pending.id)
             door = self._doors.get(pending.message.platform)
             if door is not None and not isinstance(door, PullDoor):
                 await self._delivery.deliver(pending, door)
@@ -233,6 +276,7 @@ class Dispatcher:
             self._lanes.hold(pending.conversation_id, pending.person.id)
             self._tasks.wait(self._free_after(wait_s, pending.conversation_id), f"wait {pending.id}")
         self._lanes.add(pending)
+        self._show(pending)
 
     def _suspects(self) -> Suspects:
         """What the process may have died of waits until all is loaded, then lets the others go first, for a while."""
@@ -251,3 +295,7 @@ class Dispatcher:
         (self._quiet.clear if self._answering or self._lanes.ready else self._quiet.set)()
         if not self._draining:
             self._live.show_places()
+
+
+def _no_button(_pending: Pending, _language: Language) -> None:
+    return None

@@ -11,6 +11,7 @@ from bot.places import SYSTEM_SETTINGS
 from bot.settings_sources import secret_keys
 
 if TYPE_CHECKING:
+    from bot.settings import Settings
     from bot.settings_sources import Loaded
 
 SERVICE_ACCOUNT = "grillon"
@@ -38,9 +39,19 @@ def _lines(loaded: Loaded) -> Iterator[str]:
         yield f"BindReadOnlyPaths={_quoted(_path(folder))}"
     yield from _group(settings.socket.group)
     yield from _credentials(loaded)
-    yield "# Uncomment to have the kernel keep the service inside your own network:"
+    yield from _network(settings)
     yield "#IPAddressDeny=any"
     yield f"#IPAddressAllow={_PRIVATE_NETWORKS}"
+
+
+def _network(settings: Settings) -> Iterator[str]:
+    """Why the two lines below help, or why they cannot."""
+    tokens = {"Telegram": settings.telegram.token, "Discord": settings.discord.token}
+    chats = [name for name, token in tokens.items() if token is not None]
+    if chats:
+        yield f"# {' and '.join(chats)} must be reached over the internet, by addresses that change: leave these as they are."
+    else:
+        yield "# Uncomment to have the kernel keep the service inside your own network, where Discord and Telegram are not reached:"
 
 
 def _in_a_home(path: Path) -> bool:
@@ -54,17 +65,24 @@ def _group(group: str | None) -> Iterator[str]:
 
 
 def _credentials(loaded: Loaded) -> Iterator[str]:
-    """A line for each secret that the settings hold, and a comment for the others."""
+    """A line for each secret that the settings hold, and a comment for the others that may be wanted."""
     values = {key: value for key, value, _ in loaded.leaves()}
-    for key in secret_keys():
-        name = ".".join(map(str, key))
-        needed = "" if values.get(key) is not None else "#"
-        if not needed or _uses_key(loaded, str(key[0])):
-            yield f"{needed}LoadCredential={name}:/etc/grillon/{name}"
+    held = [".".join(map(str, key)) for key in secret_keys() if values.get(key) is not None]
+    wanted = [name for name in _wanted(loaded.settings) if name not in held]
+    yield from (f"LoadCredential={name}:/etc/grillon/{name}" for name in held)
+    if wanted:
+        yield "# Remove the # before what you have put into a file of that name, readable by root alone:"
+    yield from (f"#LoadCredential={name}:/etc/grillon/{name}" for name in wanted)
 
 
-def _uses_key(loaded: Loaded, section: str) -> bool:
-    return bool(getattr(loaded.settings, section).provider == "openai")
+def _wanted(settings: Settings) -> Iterator[str]:
+    """The secrets that these settings have a use for."""
+    for name, section in (("model", settings.model), ("embedding", settings.embedding)):
+        if section.provider == "openai":
+            yield f"{name}.api_key"
+    yield from ("telegram.token", "discord.token")
+    if settings.telegram.mode == "webhook":
+        yield "telegram.webhook_secret"
 
 
 def _path(path: Path) -> str:

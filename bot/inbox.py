@@ -16,8 +16,10 @@ from sqlalchemy import select, update
 from bot import inbox_rows as sql
 from bot.errors import RejectedError
 from bot.forget import DAY_S, erase_finished, handled_digest, salt_of
+from bot.ledger import write_mark
+from bot.outbox import Outbox, store_parts
 from bot.prune import prune
-from bot.stored import dump, dump_part, load_part, load_reply
+from bot.stored import dump, load_reply
 from bot.tables import inbox
 from knowledge.failpoints import failpoint
 
@@ -53,21 +55,28 @@ def space_of(message: Message) -> str:
 
 
 class Inbox:
-    """The inbox, the outbox, and the turns that answers add to the memory. `bot.dispatch` decides what happens when."""
+    """The inbox, and the turns that answers add to the memory. `bot.dispatch` decides what happens when."""
 
     def __init__(self, database: Database, limits: LimitsConfig) -> None:
         self._database = database
         self._handled_s = limits.handled_days * DAY_S
         self._salt = b""
+        self.outbox = Outbox(database, limits)
 
-    async def receive(self, message: Message, person: Person, expires_at: float) -> Arrived:
-        """Store a message once, however often it is delivered.
+    async def receive(self, message: Message, person: Person, expires_at: float, mark: tuple[str, str] | None = None) -> Arrived:
+        """Store a message once, however often it is delivered, and `mark` in the ledger of its platform.
 
         Raises `RejectedError` (`conflict`, `binary`), `DatabaseError`.
         """
         row = sql.row_of(message, person, expires_at)
         failpoint("inbox.receive.before")
-        arrived = await self._database.write(lambda connection: self._receive(connection, row, space_of(message)))
+
+        def work(connection: Connection) -> Arrived:
+            if mark is not None:
+                write_mark(connection, message.platform, *mark)
+            return self._receive(connection, row, space_of(message))
+
+        arrived = await self._database.write(work)
         failpoint("inbox.receive.committed")
         return arrived
 
@@ -101,30 +110,29 @@ class Inbox:
         """
         values = {"inbox_id": id_, "new_outcome": outcome, "new_reply": dump(reply), "at": time.time()}
         values["new_state"] = "answered" if parts else "sent"
-        rows = [{"inbox_id": id_, "ordinal": n, "payload": dump_part(part), "state": "waiting"} for n, part in enumerate(parts)]
         failpoint("answer.commit.before")
-        closed = await self._database.write(lambda connection: self._close(connection, values, rows, turn))
+        closed = await self._database.write(lambda connection: self._close(connection, values, parts, turn))
         failpoint("answer.committed")
         if closed is None:
             return False
         await self._leave_no_trace(erased=closed)
         return True
 
-    async def close_part(self, id_: int, ordinal: int, state: str, platform_id: str | None, *, last: bool) -> None:
-        """A part was `sent`, may have been (`unknown`), or was `refused`: then so are those behind it.
+    async def shown(self, id_: int, live: str) -> None:
+        """The answer is shown in that message of the platform while it is written."""
+        await self._database.write(lambda connection: connection.execute(sql.SHOWN, {"inbox_id": id_, "new_live": live}))
 
-        The last one closes the message.
-        """
-        values = {"of": id_, "place": ordinal, "new_state": state, "new_id": platform_id, "at": time.time()}
+    async def replace(self, message: Message) -> int | None:
+        """A message was edited before it was answered: keep what it says now. Its inbox id, None when it is too late."""
+        values = {**sql.key_of(message), "new_message": sql.dumped(message)}
+        found = await self._database.write(lambda connection: connection.execute(sql.REPLACE, values).first())
+        return found.id if found else None
 
-        def work(connection: Connection) -> bool:
-            connection.execute(sql.PART, values)
-            if state == "refused":
-                connection.execute(sql.REFUSE_ALL, {"of": id_, "at": values["at"]})
-            return last and self._sent(connection, id_)
-
-        await self._leave_no_trace(erased=await self._database.write(work))
-        failpoint("send.acknowledged")
+    async def find(self, platform: str, account: str, message_id: str) -> int | None:
+        """The inbox id of a message, None when it is unknown."""
+        key = {"platform": platform, "account": account, "message_id": message_id}
+        found = await self._database.read(lambda connection: connection.execute(sql.FIND, key).first())
+        return found.id if found else None
 
     async def fail(self, id_: int, due_at: float) -> None:
         """An attempt failed: the next one not before `due_at`. It did not take the process with it, so it need not run alone."""
@@ -145,11 +153,6 @@ class Inbox:
         is to run alone once.
         """
         return await self._database.write(sql.recover)
-
-    async def parts(self, id_: int) -> list[tuple[int, Part]]:
-        """The parts that are not acknowledged, in order."""
-        rows = await self._database.read(lambda connection: connection.execute(sql.PARTS, {"of": id_}).all())
-        return [(row.ordinal, load_part(row.payload)) for row in sorted(rows)]
 
     async def reply(self, id_: int) -> Reply | None:
         """The reply to a message, None when there is none (yet, or any more)."""
@@ -173,7 +176,7 @@ class Inbox:
         return Arrived(stored.lastrowid, conversation, fresh=True)
 
     def _before(self, connection: Connection, row: dict[str, Any]) -> Arrived | None:
-        key = {name: row[name] for name in ("platform", "account", "message_id")}
+        key = {name: row[name] for name in sql.KEY}
         found = connection.execute(sql.FIND, key).first()
         if found is None:
             self._salt = self._salt or salt_of(connection)
@@ -183,22 +186,16 @@ class Inbox:
             raise RejectedError("conflict", "This key was used for another message: choose a new one.", 422)
         return Arrived(found.id)
 
-    def _close(
-        self, connection: Connection, values: dict[str, Any], rows: list[dict[str, Any]], turn: NewTurn | None
-    ) -> bool | None:
+    def _close(self, connection: Connection, values: dict[str, Any], parts: Sequence[Part], turn: NewTurn | None) -> bool | None:
         """None when there is nothing to close, else whether the message was erased."""
         found = connection.execute(sql.CLOSE, values).first()
         if found is None:
             return None
-        if rows:
-            connection.execute(sql.NEW_PART, rows)
-        if turn is not None:
+        if parts:
+            store_parts(connection, values["inbox_id"], parts)
+        if turn is not None and not found.erase:
             sql.remember(connection, turn, values["inbox_id"], found.conversation_id)
-        return bool(found.erase and not rows and erase_finished(connection, values["inbox_id"], self._handled_s))
-
-    def _sent(self, connection: Connection, id_: int) -> bool:
-        found = connection.execute(sql.SENT, {"inbox_id": id_, "at": time.time()}).first()
-        return bool(found and found.erase and erase_finished(connection, id_, self._handled_s))
+        return bool(found.erase and not parts and erase_finished(connection, values["inbox_id"], self._handled_s))
 
     async def _leave_no_trace(self, *, erased: bool) -> None:
         if erased:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
+from adapters.types import Origin
 from bot.errors import RejectedError
 from bot.people import Person
 from bot.stored import dump, load_message, load_reply
-from bot.tables import conversations, handled, inbox, outbox, people, turns
+from bot.tables import conversations, handled, inbox, people, turns
 from knowledge.failpoints import failpoint
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from adapters.types import Message, Reply
     from bot.live import NewTurn
 
+KEY = ("platform", "account", "message_id")
+"""What a message is unique on."""
 FIND = select(inbox.c.id, inbox.c.person_id, inbox.c.body_hash).where(
     inbox.c.platform == bindparam("platform"),
     inbox.c.account == bindparam("account"),
@@ -50,25 +53,20 @@ CLOSE = (
     )
     .returning(inbox.c.erase, inbox.c.conversation_id)
 )
-SENT = (
+SHOWN = update(inbox).where(inbox.c.id == bindparam("inbox_id")).values(live=bindparam("new_live"))
+REPLACE = (
     update(inbox)
-    .where(inbox.c.id == bindparam("inbox_id"))
-    .values(state="sent", finished_at=bindparam("at"))
-    .returning(inbox.c.erase)
+    .where(
+        inbox.c.platform == bindparam("platform_"),
+        inbox.c.account == bindparam("account_"),
+        inbox.c.message_id == bindparam("message_id_"),
+        inbox.c.state.in_(OPEN),
+    )
+    .values(message=bindparam("new_message"))
+    .returning(inbox.c.id)
 )
-NEW_PART = insert(outbox)
-PART = (
-    update(outbox)
-    .where(outbox.c.inbox_id == bindparam("of"), outbox.c.ordinal == bindparam("place"))
-    .values(state=bindparam("new_state"), platform_id=bindparam("new_id"), closed_at=bindparam("at"))
-)
-REFUSE_ALL = (
-    update(outbox)
-    .where(outbox.c.inbox_id == bindparam("of"), outbox.c.state == "waiting")
-    .values(state="refused", closed_at=bindparam("at"))
-)
-PARTS = select(outbox.c.ordinal, outbox.c.payload).where(outbox.c.inbox_id == bindparam("of"), outbox.c.state == "waiting")
 NEW_TURN = insert(turns)
+OLD_TURN = delete(turns).where(turns.c.id == bindparam("turn"), turns.c.conversation_id == bindparam("conversation"))
 NEW_TURN_DOCUMENTS = text("INSERT INTO turn_documents (turn_id, document_id) SELECT :turn, value FROM json_each(:documents)")
 REPLY = select(inbox.c.reply).where(inbox.c.id == bindparam("inbox_id"))
 UNSENT = (
@@ -82,7 +80,10 @@ UNSENT = (
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """A message on its way, as the database has it. `reply` is there once it was answered; times as in the tables."""
+    """A message on its way, as the database has it. `reply` is there once it was answered; times as in the tables.
+
+    `end` is the outcome when a person stops it: `cancelled`, or `withdrawn` when the question itself was deleted.
+    """
 
     id: int
     message: Message
@@ -95,14 +96,17 @@ class Pending:
     due_at: float = 0
     alone: bool = False
     reply: Reply | None = None
+    live: str | None = None
+    end: str = "cancelled"
+
+    @property
+    def origin(self) -> Origin:
+        """What its reply answers."""
+        return Origin(self.id, self.message, self.received_at, self.live)
 
 
 def row_of(message: Message, person: Person, expires_at: float) -> dict[str, Any]:
     """A new row of the inbox. Raises `RejectedError` for what is not text."""
-    try:
-        stored = dump(message)
-    except TypeError as error:
-        raise RejectedError("binary", "The message holds characters that are not text.") from error
     return {
         "platform": message.platform,
         "account": message.account,
@@ -110,14 +114,30 @@ def row_of(message: Message, person: Person, expires_at: float) -> dict[str, Any
         "body_hash": message.options.get("body_hash"),
         "person_id": person.id,
         "state": "received",
-        "message": stored,
+        "message": dumped(message),
         "received_at": time.time(),
         "expires_at": expires_at,
+        "erase": person.private,
     }
 
 
+def dumped(message: Message) -> str:
+    """A message as it is stored. Raises `RejectedError` for what is not text."""
+    try:
+        return dump(message)
+    except TypeError as error:
+        raise RejectedError("binary", "The message holds characters that are not text.") from error
+
+
+def key_of(message: Message) -> dict[str, str]:
+    """What `REPLACE` finds a message by."""
+    return {"platform_": message.platform, "account_": message.account, "message_id_": message.id}
+
+
 def remember(connection: Connection, turn: NewTurn, inbox_id: int, conversation_id: int) -> None:
-    """Add a turn to the memory of a conversation."""
+    """Add a turn to the memory of a conversation, in the place of the one it replaces."""
+    if turn.replaces is not None:
+        connection.execute(OLD_TURN, {"turn": turn.replaces, "conversation": conversation_id})
     values = {"conversation_id": conversation_id, "inbox_id": inbox_id, "question": turn.question, "answer": turn.answer}
     made = connection.execute(NEW_TURN, {**values, "created_at": time.time()})
     if turn.documents:
@@ -147,4 +167,5 @@ def _pending(row: Row[*tuple[Any, ...]]) -> Pending:
         due_at=row.due_at,
         alone=row.alone,
         reply=load_reply(row.reply) if row.reply else None,
+        live=row.live,
     )

@@ -116,6 +116,14 @@ class Lanes:
             self._offer(pending.conversation_id, lane)
         return pending
 
+    def waiting(self, id_: int) -> Pending | None:
+        """The message of that number, None when it does not wait."""
+        return self._by_id.get(id_)
+
+    def all(self) -> list[Pending]:
+        """All that wait."""
+        return list(self._by_id.values())
+
     def positions(self) -> dict[int, int]:
         """The place of each waiting message, from 1, as if every message took equally long."""
         rounds = zip_longest(*(self._ids[person] for person in self._order()))

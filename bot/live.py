@@ -30,11 +30,15 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class NewTurn:
-    """What is remembered of an answer. `documents` are the ids of all documents it was made from."""
+    """What is remembered of an answer. `documents` are the ids of all documents it was made from.
+
+    `replaces` is the turn of the same conversation that goes, because its question was asked again.
+    """
 
     question: str
     answer: str
     documents: frozenset[int] = frozenset()
+    replaces: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ document they were made from. There is no call without person *and* conversation
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select, update
 
-from bot.stored import load_reply
+from bot.stored import load_message, load_reply
 from bot.tables import conversations, inbox, turn_documents, turns
 from knowledge.types import PastTurn
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from adapters.types import Reply
+    from adapters.types import Message, Reply
     from knowledge.types import Sql
 
     Readable = Callable[[frozenset[int]], Awaitable[frozenset[int]]]
@@ -53,11 +54,34 @@ _LAST = (
     .order_by(turns.c.id.desc())
     .limit(1)
 )
+_OF_MESSAGE = (
+    select(inbox.c.reply, inbox.c.message, _DOCUMENTS.label("documents"))
+    .select_from(inbox)
+    .outerjoin(turns, turns.c.inbox_id == inbox.c.id)
+    .where(inbox.c.id == bindparam("inbox"), inbox.c.person_id == bindparam("person"), inbox.c.reply.is_not(None))
+)
+_LIKE = (
+    update(turns)
+    .where(
+        turns.c.inbox_id == bindparam("inbox"),
+        turns.c.conversation_id.in_(select(conversations.c.id).where(conversations.c.person_id == bindparam("person"))),
+    )
+    .values(liked=bindparam("what"))
+)
 _BEGIN_AT = (
     update(conversations)
     .where(conversations.c.id == bindparam("conversation"), conversations.c.person_id == bindparam("person"))
     .values(first_turn=func.max(conversations.c.first_turn, bindparam("first")))
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message with its reply, and the ids of the documents that it was made from."""
+
+    message: Message
+    reply: Reply
+    documents: frozenset[int]
 
 
 class Memory:
@@ -68,15 +92,23 @@ class Memory:
         self._tokens: dict[int, int] = {}
 
     async def turns(
-        self, person_id: int, conversation_id: int, *, budget_tokens: int, count: Callable[[str], int], readable: Readable
+        self,
+        person_id: int,
+        conversation_id: int,
+        *,
+        budget_tokens: int,
+        count: Callable[[str], int],
+        readable: Readable,
+        without: int | None = None,
     ) -> list[PastTurn]:
         """The turns that enter the next prompt, oldest first, within the budget.
 
         They only grow at their end, so that the prompt's beginning stays the same, until they exceed the budget: then the oldest
-        are left out, for good, down to half of it.
+        are left out, for good, down to half of it. `without` is a turn that is about to be replaced.
         """
         key = {"person": person_id, "conversation": conversation_id}
         rows = await self._sql.read(lambda connection: connection.execute(_TURNS, key).all())
+        rows = [row for row in rows if row.id != without]
         if not rows:
             return []
         used = {row.id: _documents(row) for row in rows}
@@ -109,6 +141,17 @@ class Memory:
         if documents and not documents <= await readable(documents):
             return None
         return load_reply(row.reply)
+
+    async def reply_to(self, person_id: int, inbox_id: int) -> Kept | None:
+        """The reply to a message of this person, None when there is none, or none any more."""
+        key = {"person": person_id, "inbox": inbox_id}
+        row = await self._sql.read(lambda connection: connection.execute(_OF_MESSAGE, key).first())
+        return Kept(load_message(row.message), load_reply(row.reply), _documents(row)) if row else None
+
+    async def like(self, person_id: int, inbox_id: int, *, liked: bool) -> bool:
+        """Keep with a turn what its person thought of it. False when there is no such turn."""
+        values = {"person": person_id, "inbox": inbox_id, "what": liked}
+        return bool(await self._sql.write(lambda connection: connection.execute(_LIKE, values).rowcount))
 
     def _size(self, row: Row[*tuple[Any, ...]], count: Callable[[str], int]) -> int:
         size = self._tokens.get(row.id)

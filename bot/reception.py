@@ -33,7 +33,7 @@ class Reception:
         self._limits = limits
         self._arriving: Counter[int] = Counter()
 
-    async def take(self, message: Message, person: Person) -> Pending | int:
+    async def take(self, message: Message, person: Person, mark: tuple[str, str] | None = None) -> Pending | int:
         """Store a message: what is to be answered, or the inbox id of what had come before.
 
         Raises `RejectedError`, and `DatabaseError`: then nothing is stored.
@@ -47,14 +47,14 @@ class Reception:
             if known is None:
                 raise
             return known
-        return await self._store(message, person)
+        return await self._store(message, person, mark)
 
-    async def _store(self, message: Message, person: Person) -> Pending | int:
+    async def _store(self, message: Message, person: Person, mark: tuple[str, str] | None) -> Pending | int:
         now = time.time()
         expires_at = now + self._limits.expire_h * _HOUR_S
         self._arriving[person.id] += 1
         try:
-            arrived = await self._inbox.receive(message, person, expires_at)
+            arrived = await self._inbox.receive(message, person, expires_at, mark)
         finally:
             self._arriving[person.id] -= 1
         if not arrived.fresh:

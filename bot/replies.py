@@ -45,6 +45,8 @@ def reply_of(answer: types.Answer, language: Language) -> Reply:
         timings=answer.timings,
         prompt_tokens=answer.prompt_tokens,
         answer_tokens=answer.answer_tokens,
+        language=language,
+        untrusted=True,
     )
 
 
@@ -55,8 +57,10 @@ def refusal(nearest: Sequence[types.Passage], language: Language, answer: types.
         text += " " + say("nearest", language, titles=_titles(nearest))
     sources = tuple(source_of(n, passage) for n, passage in enumerate(nearest, 1))
     if answer is None:
-        return Reply(text, nearest=sources, refused=True)
-    return Reply(text, nearest=sources, refused=True, model=answer.model, timings=answer.timings)
+        return Reply(text, nearest=sources, refused=True, language=language, untrusted=True)
+    return Reply(
+        text, nearest=sources, refused=True, model=answer.model, timings=answer.timings, language=language, untrusted=True
+    )
 
 
 def failure(error: errors.KnowledgeError, language: Language, provider: str) -> Reply:
@@ -67,7 +71,7 @@ def failure(error: errors.KnowledgeError, language: Language, provider: str) -> 
         code = next((code for kind, code in _MODEL_ERRORS.items() if isinstance(error, kind)), "model_broken")
     blanks = {"model": getattr(error, "model", ""), "address": getattr(error, "address", ""), "detail": str(error)}
     special = f"{code}_{provider}"
-    return Reply(say(special if special in keys() else code, language, **blanks), error=code)
+    return Reply(say(special if special in keys() else code, language, **blanks), error=code, language=language)
 
 
 def source_of(n: int, passage: types.Passage) -> Source:

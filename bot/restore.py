@@ -138,7 +138,7 @@ def _erase_forgotten(connection: Connection, digests: dict[str, float], handled_
 
 def _expire(connection: Connection) -> int:
     """Questions get a sentence instead of an answer; what was being sent has probably arrived since."""
-    waiting = update(outbox).where(outbox.c.state == "waiting").values(state="unknown", closed_at=time.time())
+    waiting = update(outbox).where(outbox.c.state.in_(("waiting", "sending"))).values(state="unknown", closed_at=time.time())
     connection.execute(waiting)
     connection.execute(update(inbox).where(inbox.c.state == "answered").values(state="sent", finished_at=time.time()))
     late = {"state": "received", "expires_at": 0, "due_at": 0, "alone": False, "lease_until": None}

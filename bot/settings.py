@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from adapters.discord.config import DiscordConfig
+from adapters.telegram.config import TelegramConfig
 from knowledge.config import (
     ChatModelConfig,
     CollectionConfig,
@@ -124,3 +126,5 @@ class Settings(Section):
     socket: SocketConfig = SocketConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     daemon: DaemonConfig = DaemonConfig()
+    telegram: TelegramConfig = TelegramConfig()
+    discord: DiscordConfig = DiscordConfig()

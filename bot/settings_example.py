@@ -32,8 +32,7 @@ _WRITTEN: dict[str, Any] = {
 
 def example() -> str:
     """The text of `grillon config example`. It loads as it is, and with every "#" before a key removed."""
-    plain = [(name, field) for name, field in Settings.model_fields.items() if section_of(field) is None]
-    tables = [(name, field) for name, field in Settings.model_fields.items() if section_of(field) is not None]
+    plain, tables = _parted(Settings)
     blocks = ["\n".join(line for name, field in plain for line in _lines("", name, field))]
     blocks += ["\n".join(_table(name, field)) for name, field in tables]
     return _INTRODUCTION + "\n" + "\n\n".join(blocks) + "\n"
@@ -55,8 +54,18 @@ def _table(name: str, field: FieldInfo) -> Iterator[str]:
         return
     yield f"# {_purpose(section)}"
     yield f"#[[{name}]]" if get_origin(field.annotation) is list else f"[{name}]"
-    for inner, leaf in section.model_fields.items():
+    plain, tables = _parted(section)
+    for inner, leaf in plain:
         yield from _lines(f"{name}.", inner, leaf)
+    for inner, leaf in tables:
+        yield ""
+        yield from _table(f"{name}.{inner}", leaf)
+
+
+def _parted(section: type[BaseModel]) -> tuple[list[tuple[str, FieldInfo]], list[tuple[str, FieldInfo]]]:
+    """The plain keys of a table, and the tables inside of it, which TOML wants last."""
+    fields = list(section.model_fields.items())
+    return [one for one in fields if section_of(one[1]) is None], [one for one in fields if section_of(one[1]) is not None]
 
 
 def _purpose(section: type[BaseModel]) -> str:

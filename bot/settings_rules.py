@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _NUMBER_OR_NAME = r"(?:\d+|[a-z]{3})"
 _ITEM = rf"(?:\*|{_NUMBER_OR_NAME}(?:-{_NUMBER_OR_NAME})?)(?:/\d+)?"
 _CRON = re.compile(rf"\s*{_ITEM}(?:,{_ITEM})*(?:\s+{_ITEM}(?:,{_ITEM})*){{4}}\s*", re.IGNORECASE)
-_GROUP_READER = re.compile(r"discord-role:\d+|chat:[a-z]+:\S+")
+_GROUP_READER = re.compile(r"(discord)-role:[0-9]+|chat:(?:(telegram):-?[0-9]+|(discord):[0-9]+)")
 _IDENTITY = re.compile(r"(?:discord|telegram):[1-9]\d{0,19}", re.ASCII)
 _RESERVED = frozenset({"everyone", "owner"})
 
@@ -24,11 +24,20 @@ Problem = tuple[Key, str]
 
 def check(settings: Settings, sources: Mapping[Key, str]) -> None:
     """Raise `SettingsError` for the first broken rule, saying where the value came from."""
-    for rule in (_people, _collections, _readers, _cron_lines, _sizes, _addresses):
+    for rule in (_people, _collections, _readers, _cron_lines, _sizes, _addresses, _webhook):
         for key, problem in rule(settings):
-            above = (key[:length] for length in range(len(key), 0, -1))
-            where = next((sources[part] for part in above if part in sources), "the settings")
-            raise SettingsError(f"{where}: {problem}")
+            raise SettingsError(f"{_where(key, sources)}: {problem}")
+
+
+def warnings(settings: Settings, sources: Mapping[Key, str]) -> Iterator[str]:
+    """What may be meant, but does nothing as it is."""
+    for key, problem in (*_absent(settings), *_unheard(settings)):
+        yield f"{_where(key, sources)}: {problem}"
+
+
+def _where(key: Key, sources: Mapping[Key, str]) -> str:
+    above = (key[:length] for length in range(len(key), 0, -1))
+    return next((sources[part] for part in above if part in sources), "the settings")
 
 
 def cron_lines(settings: Settings) -> Iterator[tuple[Key, str]]:
@@ -81,7 +90,7 @@ def _readers(settings: Settings) -> Iterator[Problem]:
     for number, collection in enumerate(settings.collections):
         for reader in collection.readers:
             if reader not in people | {"everyone"} and not _GROUP_READER.fullmatch(reader):
-                known = did_you_mean(reader, people | {"everyone", "discord-role:ID", "chat:PLATFORM:ID"})
+                known = did_you_mean(reader, people | {"everyone", "discord-role:ID", "chat:discord:ID", "chat:telegram:ID"})
                 yield (
                     ("collections", number, "readers"),
                     f"the collection {collection.name} has an unknown reader {reader!r}; {known}",
@@ -109,3 +118,32 @@ def _addresses(settings: Settings) -> Iterator[Problem]:
     for name, section in (("model", settings.model), ("embedding", settings.embedding)):
         if not re.match(r"https?://[^\s/]+", section.address):
             yield (name, "address"), f"`{name}.address` is {section.address!r}; it begins with http:// or https://"
+
+
+def _webhook(settings: Settings) -> Iterator[Problem]:
+    if settings.telegram.mode == "webhook" and not settings.http.enabled:
+        yield ("telegram", "mode"), "`telegram.mode` is webhook, which comes in by the HTTP door; `http.enabled` is false"
+
+
+def _absent(settings: Settings) -> Iterator[Problem]:
+    """Readers on a platform of which nothing is set. A token may be a credential, which the service alone sees."""
+    sections = {"telegram": settings.telegram, "discord": settings.discord}
+    untouched = {name for name, section in sections.items() if section == type(section)()}
+    for number, collection in enumerate(settings.collections):
+        for reader in collection.readers:
+            found = _GROUP_READER.fullmatch(reader)
+            platform = next(filter(None, found.groups()), "") if found else ""
+            if platform in untouched:
+                yield (
+                    ("collections", number, "readers"),
+                    f"{reader!r} may read {collection.name}, but nothing is set under [{platform}]: nobody comes in there",
+                )
+
+
+def _unheard(settings: Settings) -> Iterator[Problem]:
+    discord = settings.discord
+    if discord.free_chats and not discord.message_content:
+        yield (
+            ("discord", "free_chats"),
+            "`discord.free_chats` need `discord.message_content = true`, and the intent in the developer portal",
+        )

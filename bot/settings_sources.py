@@ -16,7 +16,7 @@ from bot.errors import SettingsError
 from bot.places import settings_file
 from bot.settings import Settings
 from bot.settings_problems import Key, did_you_mean, is_secret, key_lines, section_of, sentence
-from bot.settings_rules import check
+from bot.settings_rules import check, warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,7 +64,7 @@ def load_settings(named: Path | None = None, *, state: Path | None = None) -> Lo
     except ValidationError as error:
         raise SettingsError(sentence(error, Settings, provenance)) from None  # its own text shows values, secrets too
     check(settings, provenance)
-    return Loaded(settings, provenance, path, (*_stray_variables(), *_stray_credentials()))
+    return Loaded(settings, provenance, path, (*_stray_variables(), *_stray_credentials(), *warnings(settings, provenance)))
 
 
 def leaves(value: Any, key: Key = ()) -> Iterator[tuple[Key, Any]]:  # noqa: ANN401 -- TOML and JSON values

@@ -36,6 +36,7 @@ class State:
         self.database = database_path(folder)
         self.index = folder / "index"
         self.backups = folder / "backups"
+        self.attachments = folder / "attachments"
         self._lock: int | None = lock
 
     @classmethod

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from adapters.types import Attachment, Message, Part, Reply, Source
+from adapters.types import Attachment, Button, File, Message, Part, Reply, Source
 
 
 def dump(thing: Message | Reply) -> str:
@@ -18,6 +18,7 @@ def load_message(text: str) -> Message:
     """A message as it came in."""
     fields: dict[str, Any] = orjson.loads(text)
     fields["attachments"] = tuple(Attachment(**attachment) for attachment in fields["attachments"])
+    fields["roles"] = tuple(fields.get("roles", ()))
     return Message(**fields)
 
 
@@ -26,6 +27,8 @@ def load_reply(text: str) -> Reply:
     fields: dict[str, Any] = orjson.loads(text)
     for name in ("citations", "consulted", "nearest"):
         fields[name] = tuple(Source(**source) for source in fields[name])
+    fields["buttons"] = tuple(Button(**button) for button in fields.get("buttons", ()))
+    fields["file"] = File(**fields["file"]) if fields.get("file") else None
     return Reply(**fields)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from knowledge.config import ChatModelConfig, EmbeddingConfig
     from knowledge.models import ChatModel, Embedder
+    from knowledge.ollama_server import Installed
 
 
 def chat_model(config: ChatModelConfig) -> ChatModel:
@@ -22,6 +23,18 @@ def chat_model(config: ChatModelConfig) -> ChatModel:
     from knowledge.embedded import EmbeddedChat
 
     return EmbeddedChat(config)
+
+
+async def installed(config: ChatModelConfig) -> list[Installed]:
+    """All models of an Ollama server, by name. Raises the `ModelError` family."""
+    from knowledge.ollama_server import OllamaServer
+    from knowledge.wire import Wire
+
+    wire = Wire(config.address, config.name)
+    try:
+        return await OllamaServer(wire, config.remote, timeout_s=config.first_token_s).installed()
+    finally:
+        await wire.close()
 
 
 def embedder(config: EmbeddingConfig) -> Embedder:

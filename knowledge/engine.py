@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.response.schema import RESPONSE_TYPE, Response
@@ -33,12 +33,15 @@ class Question(QueryBundle):
     """A question with everything its answer depends on. `scope` has no default: nobody searches without one.
 
     `turns` are the earlier turns that fit the memory budget, oldest first. `continued` asks for the rest of the last turn's
-    answer, which was cut.
+    answer, which was cut. `attached` are pieces of files of this conversation, `images` files in base64: with either the question
+    is never refused.
     """
 
     scope: Scope
     turns: tuple[PastTurn, ...] = ()
     continued: bool = False
+    attached: tuple[Passage, ...] = ()
+    images: tuple[str, ...] = ()
 
 
 class CitingQueryEngine(BaseQueryEngine):
@@ -61,8 +64,11 @@ class CitingQueryEngine(BaseQueryEngine):
         earlier = question.turns[:-1] if question.continued else question.turns
         found = await self._library.retrieve(condense(asked, earlier), question.scope)
         failpoint("retrieve.done")
+        if question.attached:
+            pieces = await self._library.closest(asked, question.attached)
+            found = replace(found, passages=(*pieces, *found.passages))
         timings = {**found.timings, "retrieve": time.perf_counter() - started}
-        if not found.passages:
+        if not found.passages and not question.images:
             yield Answer("", refused=True, nearest=found.nearest, model=self._model.name, timings=timings)
             return
         yield Step("generate")
@@ -99,7 +105,7 @@ class CitingQueryEngine(BaseQueryEngine):
         """The model's pieces, with the passages it was given. A prompt over the window is halved, unless it is answered."""
         turns, begun = question.turns, False
         while True:
-            prompt, fitted = compose(self._model, asked, turns, passages, continued=question.continued)
+            prompt, fitted = compose(self._model, asked, turns, passages, continued=question.continued, images=question.images)
             passages = passages[:fitted]
             try:
                 async with aclosing(self._model.stream(prompt)) as pieces:
@@ -109,7 +115,7 @@ class CitingQueryEngine(BaseQueryEngine):
                             failpoint("generate.first_token")
                         yield passages, piece
             except PromptTooLongError:
-                if begun or (len(passages) == 1 and not turns):
+                if begun or (len(passages) <= 1 and not turns):
                     raise
                 passages = passages[: max(1, len(passages) // 2)]
                 turns = turns[-1:] if question.continued else ()
@@ -147,7 +153,7 @@ def _answer(
         citations=tuple(Citation(n, passages[n - 1]) for n in cited if n <= len(passages)),
         consulted=tuple(passage for n, passage in enumerate(passages, 1) if n not in cited),
         cut=last.done == "length",
-        documents=frozenset(passage.document_id for passage in passages).union(*(turn.documents for turn in turns)),
+        documents=frozenset(p.document_id for p in passages if p.document_id).union(*(turn.documents for turn in turns)),
         model=model,
         prompt_tokens=last.prompt_tokens or 0,
         answer_tokens=last.answer_tokens or 0,

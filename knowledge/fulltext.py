@@ -67,12 +67,12 @@ class Found:
 
 def folded(question: str) -> list[str]:
     """The words of a question as FTS5's `unicode61 remove_diacritics 2` cuts them, stop words removed, each once, in order."""
-    return [word for word in dict.fromkeys(_words(question)) if word not in _STOP and (len(word) > 1 or word.isdigit())]
+    return [word for word in dict.fromkeys(terms(question)) if word not in _STOP and (len(word) > 1 or word.isdigit())]
 
 
 def covered(words: Words, passage: str) -> float:
     """The share of a question's words that stand in a passage, by weight, 0 to 1; a plural counts as its singular."""
-    there = {_singular(word) for word in _words(passage)}
+    there = {_singular(word) for word in terms(passage)}
     whole = sum(words.weights.values())
     return sum(weight for word, weight in words.weights.items() if _singular(word) in there) / whole if whole else 0.0
 
@@ -108,7 +108,8 @@ def search(connection: Connection, words: Words, collections: Collection[str], l
     return [Found(id_, -score) for id_, score, _ in islice((hit for hit in hits if hit[2]), limit)]
 
 
-def _words(passage: str) -> list[str]:
+def terms(passage: str) -> list[str]:
+    """The words of a text as FTS5's `unicode61 remove_diacritics 2` cuts them, in order."""
     return _WORD.findall(_MARKS.sub("", unicodedata.normalize("NFD", passage.lower())))
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from knowledge import holdings, spaces
+from knowledge.attached import chosen, pieces_of
 from knowledge.background import Backgrounds
 from knowledge.chunks import Chunking
 from knowledge.embedders import Embedders
@@ -27,12 +28,12 @@ from knowledge.upkeep import Upkeep
 from knowledge.work import DocumentReader, IndexReport, Progress, Work
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from knowledge.config import EmbeddingConfig, KnowledgeConfig
     from knowledge.models import Embedder
-    from knowledge.types import Sql
+    from knowledge.types import Passage, Sql
 
 __all__ = ["CollectionStatus", "IndexReport", "Library", "Progress", "Retrieved"]
 
@@ -68,6 +69,7 @@ class Library:
         filler = Filler(sql, self._store, self._lock, lambda: self._pause())
         self._upkeep = Upkeep(sql, self._store, embedders, self._backgrounds, filler, self._readers, self._lock)
         self._retriever = Retriever(sql, self._store, config.retrieval, self._legs)
+        self._given = config.retrieval.passages
         self._recognise_at = 0.0
 
     @classmethod
@@ -107,6 +109,15 @@ class Library:
         """The passages that answer a question, best first; none: nothing relevant is there. Raises what the database raises."""
         await self._recognise()
         return await self._retriever.passages(question, scope, k)
+
+    async def read(self, path: Path, name: str) -> list[Passage]:
+        """The pieces of a file that came with a question; nothing of it is kept here. Raises `UnreadableError`."""
+        reading, chunks = await self._reader.read(path)
+        return pieces_of(name, reading, chunks)
+
+    async def closest(self, question: str, pieces: Sequence[Passage]) -> list[Passage]:
+        """The pieces of such files that are given to the model with a question."""
+        return await chosen(question, pieces, self._embedders.current, self._given)
 
     @property
     def retriever(self) -> Retriever:

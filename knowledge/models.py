@@ -35,10 +35,11 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of the prompt."""
+    """One message of the prompt. `images` are files in base64, for a model that can see."""
 
     role: Literal["system", "user", "assistant"]
     content: str
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

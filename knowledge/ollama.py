@@ -102,7 +102,7 @@ class OllamaChat(StreamedChat):
         config = self._config
         return {
             "model": config.name,
-            "messages": [{"role": turn.role, "content": turn.content} for turn in prompt],
+            "messages": [_message(turn) for turn in prompt],
             "stream": stream,
             "options": {
                 "num_ctx": config.context_window,
@@ -144,6 +144,11 @@ class OllamaChat(StreamedChat):
     def _doubt(self) -> None:
         self._answered = False
         self._server.doubt()
+
+
+def _message(turn: Turn) -> dict[str, Any]:
+    said: dict[str, Any] = {"role": turn.role, "content": turn.content}
+    return {**said, "images": list(turn.images)} if turn.images else said
 
 
 class OllamaEmbedder(ArrayEmbedding):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from knowledge.wire import Wire
 
+_MOST_LISTED = 100
 Listed = TypeVar("Listed", ListResponse, ProcessResponse)
 Capability = Literal["completion", "embedding"]
 
@@ -43,6 +44,15 @@ class Loaded:
 
     context_length: int | None
     vram_share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A model of a server. `writes`: it can answer; `remote`: it runs outside of the house, which the settings do not allow."""
+
+    name: str
+    writes: bool
+    remote: bool
 
 
 class OllamaServer:
@@ -80,15 +90,30 @@ class OllamaServer:
         """Something changed: look at the model again before its next use."""
         self._fit.clear()
 
-    async def runs_elsewhere(self, card: Card) -> bool:
+    async def runs_elsewhere(self, card: Card, name: str | None = None) -> bool:
         """True when the model runs outside the house, or on another machine than its server, and the settings do not name it."""
-        if self._wire.model in self._remote:
+        name = name or self._wire.model
+        if name in self._remote:
             return False
-        return bool(card.remote_host) or self._wire.model.endswith("cloud") or await self._wire.leaves_house()
+        return bool(card.remote_host) or name.endswith("cloud") or await self._wire.leaves_house()
 
-    async def card(self) -> Card:
+    async def installed(self) -> list[Installed]:
+        """All models of the server, by name. Raises the `ModelError` family."""
+        listed = self._read(ListResponse, await self._wire.ask("GET", "/api/tags", timeout_s=self._timeout_s))
+        names = sorted({entry.model for entry in listed.models if entry.model})
+        return [found for name in names[:_MOST_LISTED] if (found := await self._installed(name)) is not None]
+
+    async def _installed(self, name: str) -> Installed | None:
+        try:
+            card = await self.card(name)
+        except ModelMissingError:  # removed since it was listed
+            return None
+        writes = not card.capabilities or "completion" in card.capabilities
+        return Installed(name, writes, remote=await self.runs_elsewhere(card, name))
+
+    async def card(self, name: str | None = None) -> Card:
         """Ask `/api/show`. Raises the `ModelError` family."""
-        shown = await self._wire.ask("POST", "/api/show", {"model": self._wire.model}, timeout_s=self._timeout_s)
+        shown = await self._wire.ask("POST", "/api/show", {"model": name or self._wire.model}, timeout_s=self._timeout_s)
         info = _mapping(shown.get("model_info"))
         lengths = [value for key, value in info.items() if key.endswith(".context_length") and isinstance(value, int)]
         capabilities = shown.get("capabilities")

@@ -90,12 +90,20 @@ class OpenAIChat(StreamedChat):
     def _request(self, prompt: Sequence[Turn]) -> dict[str, Any]:
         return {
             "model": self._config.name,
-            "messages": [{"role": turn.role, "content": turn.content} for turn in prompt],
+            "messages": [{"role": turn.role, "content": _content(turn)} for turn in prompt],
             "stream": True,
             "stream_options": {"include_usage": True},
             "max_tokens": self._config.answer_tokens,
             "temperature": self._config.temperature,
         }
+
+
+def _content(turn: Turn) -> str | list[dict[str, Any]]:
+    """Text alone, or text and pictures; the server finds out itself what kind of picture it is."""
+    if not turn.images:
+        return turn.content
+    pictures = [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{image}"}} for image in turn.images]
+    return [{"type": "text", "text": turn.content}, *pictures]
 
 
 class OpenAIEmbedder(ArrayEmbedding):

@@ -51,7 +51,7 @@ def locale() -> str | None:
 
 
 def as_values(reply: Reply) -> dict[str, Any]:
-    """A reply as `POST /ask` answers it; `cut` and `error` only where there is something to say."""
+    """A reply as `POST /ask` answers it; `cut`, `file` and `error` only where there is something to say."""
     values = {
         "answer": reply.text,
         "citations": reply.citations,
@@ -62,7 +62,8 @@ def as_values(reply: Reply) -> dict[str, Any]:
         "model": reply.model,
         "timings": reply.timings,
     }
-    return values | ({"cut": True} if reply.cut else {}) | ({"error": reply.error} if reply.error else {})
+    values |= ({"cut": True} if reply.cut else {}) | ({"file": reply.file} if reply.file else {})
+    return values | ({"error": reply.error} if reply.error else {})
 
 
 def _print_json(events: Iterator[Event]) -> Reply | None:

@@ -91,6 +91,8 @@ def _finish(out: Console, reply: Reply, written: str) -> None:
     elif reply.text.strip() != written.strip():
         write(out, f"\n\n{reply.text}")
     out.print()
+    if reply.file is not None:
+        write(out, f"\n{reply.file.text}\n")
     for heading, sources in _groups(reply):
         out.print(Text(f"\n{heading}", style="bold"))
         for source in sources:

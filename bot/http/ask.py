@@ -110,7 +110,8 @@ class AskRoutes:
             "model": reply.model or self._house.model_name,
             "timings": reply.timings,
         }
-        return {**body, "cut": True} if reply.cut else body
+        cut = {"cut": True} if reply.cut else {}
+        return body | cut | ({"file": reply.file} if reply.file else {})
 
 
 def _from_query(request: web.BaseRequest) -> Question:

@@ -131,6 +131,7 @@ def _schemas() -> dict[str, Any]:
         "nearest": {**sources, "description": "What came closest, when nothing was found."},
         "refused": {**yes, "description": "Nothing relevant was found."},
         "cut": {**yes, "description": "Present and true: the answer ended at its length limit; /continue goes on."},
+        "file": {**_object({"name": text, "text": text}), "description": "Present where one goes with the answer: /mydata."},
         "conversation": {"type": ["string", "null"]},
         "model": {"type": ["string", "null"]},
         "timings": {"type": "object", "additionalProperties": number, "description": "Seconds by step."},
@@ -140,7 +141,7 @@ def _schemas() -> dict[str, Any]:
     return {
         **made["$defs"],
         "Source": source,
-        "Answer": _object(answer, but=frozenset({"cut"})),
+        "Answer": _object(answer, but=frozenset({"cut", "file"})),
         "Problem": {"type": "object", "required": ["error"], "properties": {"error": error}},
         "Completion": {"type": "object", "description": "As OpenAI's, with `citations`: a list of Source."},
         "Model": _object(model),

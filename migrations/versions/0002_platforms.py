@@ -45,7 +45,7 @@ def upgrade() -> None:
         sa.Column("conversation_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False, comment="of the file, as the person calls it"),
         sa.Column("ordinal", sa.Integer(), nullable=False, comment="place of the piece in the file, from 0"),
-        sa.Column("heading", sa.Text(), nullable=True),
+        sa.Column("headings", sa.Text(), nullable=False, comment="JSON list"),
         sa.Column("page", sa.Integer(), nullable=True),
         sa.Column("text", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(

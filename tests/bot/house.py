@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.types import Message, Part, Reply
+from adapters.types import Live, Message, Origin, Part, Reply
 from bot.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import Door, PullDoor
@@ -74,16 +74,25 @@ class PushDoor:
     sent: list[tuple[str, str, str]] = field(default_factory=list)
     troubles: list[Exception] = field(default_factory=list)
     sending: Callable[[], Awaitable[None]] | None = None
+    shown: list[tuple[str, Live]] = field(default_factory=list)
+    tried: list[float | None] = field(default_factory=list)
 
-    def parts(self, reply: Reply) -> Sequence[Part]:
+    async def show(self, origin: Origin, live: Callable[[], Live | None]) -> str | None:
+        now = live()
+        if now is not None:
+            self.shown.append((origin.message.id, now))
+        return f"live {origin.message.id}"
+
+    def parts(self, _origin: Origin, reply: Reply) -> Sequence[Part]:
         return [Part({"text": word}) for word in reply.text.split()]
 
-    async def send(self, origin: Message, part: Part, key: str) -> str | None:
+    async def send(self, origin: Origin, part: Part, key: str, *, tried_s: float | None = None) -> str | None:
+        self.tried.append(tried_s)
         if self.sending is not None:
             await self.sending()
         if self.troubles:
             raise self.troubles.pop(0)
-        self.sent.append((origin.id, part.payload["text"], key))
+        self.sent.append((origin.message.id, part.payload["text"], key))
         return f"p{len(self.sent)}"
 
 

@@ -1,12 +1,11 @@
-"""Commands and sentences: what a person may type, in both languages."""
+"""Commands: what a person may type, what platforms announce, what /help says, in both languages."""
 
-import string
+import re
 
 import pytest
 
-from bot.commands import COMMANDS, help_text, typed
-from bot.sentences import _SENTENCES as SENTENCES
-from bot.sentences import as_language, keys, say
+from bot.commands import COMMANDS, _plain, help_text, specs, typed, wished
+from bot.sentences import Language
 from bot.smalltalk import smalltalk
 
 
@@ -37,28 +36,65 @@ def test_an_unknown_command_is_known_as_such() -> None:
     assert found.command is None
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("/réessayer", "retry"),
+        ("/reessayer", "retry"),
+        ("/RÉESSAYER", "retry"),
+        ("/re\u0301essayer", "retry"),
+        ("/état", "status"),
+        ("/modèle smollm2", "model"),
+        ("/modeles", "models"),
+        ("/start K7Q2-9XWM", "start"),
+    ],
+)
+def test_french_names_are_understood_with_and_without_accents(text: str, name: str) -> None:
+    found = typed(text)
+    assert found is not None
+    assert found.command is not None
+    assert found.name == found.command.name == name
+
+
+def test_names_are_unambiguous() -> None:
+    names = [_plain(name) for command in COMMANDS for name in (command.name, command.french) if name]
+    assert len(names) == len(set(names))
+
+
 @pytest.mark.parametrize("language", ["en", "fr"])
-def test_help_names_every_command(language: str) -> None:
-    text = help_text("fr" if language == "fr" else "en")
+def test_help_names_every_command(language: Language) -> None:
+    text = help_text(language, owner=True)
     assert all(f"/{command.name}" in text for command in COMMANDS)
 
 
-def test_every_sentence_has_the_same_blanks_in_both_languages() -> None:
-    for key, sentences in SENTENCES.items():
-        blanks = [{name for _, name, _, _ in string.Formatter().parse(text) if name} for text in sentences]
-        assert blanks[0] == blanks[1], key
-        assert all(text.strip() for text in sentences), key
-    assert keys() == set(SENTENCES)
+def test_help_keeps_to_itself_what_is_not_for_the_reader() -> None:
+    lines = help_text("en", lacking=("stop",)).splitlines()
+    names = {line.split(":")[0].removesuffix(" …") for line in lines[1:]}
+    assert names == {f"/{command.name}" for command in COMMANDS if not command.owner and command.name != "stop"}
 
 
-def test_a_sentence_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(KeyError):
-        say("no such sentence", "en")
+def test_commands_are_announced_as_the_platforms_want_them() -> None:
+    """Discord: names of 1 to 32 small letters, descriptions of 1 to 100 characters; Telegram: names of a to z alone."""
+    made = specs()
+    assert [spec.name for spec in made] == [command.name for command in COMMANDS]
+    for spec in made:
+        assert re.fullmatch(r"[a-z]{1,32}", spec.name)
+        assert all(re.fullmatch(r"[^\W\d_]{1,32}", name) and name == name.lower() for name in spec.names.values())
+        assert spec.descriptions.keys() == {"en", "fr"}
+        texts = [*spec.descriptions.values(), *spec.argument_descriptions.values()]
+        assert all(1 <= len(text) <= 100 for text in texts)
+        assert (spec.argument is None) == (not spec.argument_descriptions)
+        assert spec.argument is None or re.fullmatch(r"[a-z]{1,32}", spec.argument)
+    assert {spec.name for spec in made if spec.owner} == {"people", "approve", "block", "index", "models", "model"}
+    assert "stop" not in {spec.name for spec in specs(lacking={"stop"})}
 
 
-@pytest.mark.parametrize(("locale", "language"), [("fr-CA", "fr"), ("en_GB", "en"), ("de", None), (None, None), ("", None)])
-def test_a_locale_names_a_language(locale: str | None, language: str | None) -> None:
-    assert as_language(locale) == language
+@pytest.mark.parametrize(
+    ("argument", "wish"),
+    [("on", "on"), ("OUI", "on"), ("off", "off"), ("Français", "fr"), ("auto", "auto"), ("", ""), ("?", "?")],
+)
+def test_choices_may_be_written_in_either_language(argument: str, wish: str) -> None:
+    assert wished(argument) == wish
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from adapters.types import NotSentError, RefusedError, Reply, UnknownError
 from bot.errors import DatabaseError, RejectedError
 from bot.live import Finished, NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
+from bot.sentences import say
 from tests.bot.house import Gated, PushDoor, Told, message, open_house
 
 
@@ -328,9 +329,51 @@ async def test_each_kind_of_delivery_trouble(tmp_path: Path) -> None:
         door_free = await house.dispatcher.receive(message("2", platform="telegram"), house.person("anna"))
         await house.reply(door_free)
         await house.dispatcher.drain(5)
-        assert [word for id_, word, _ in door.sent if id_ == "1"] == ["to", "question", "1"]
-        rows = await house.database.read(lambda connection: connection.execute(text("SELECT state FROM outbox")).scalars().all())
-        assert rows == ["unknown"] + ["sent"] * 7
+        notice = say("may_not_have_arrived", "en").split()
+        assert [word for id_, word, _ in door.sent if id_ == "1"] == ["to", "question", "1", *notice]
+        rows = await house.database.read(
+            lambda connection: connection.execute(text("SELECT state, notice FROM outbox ORDER BY inbox_id, ordinal")).all()
+        )
+        assert rows == [("unknown", 0)] + [("sent", 0)] * 3 + [("sent", 1)] * len(notice) + [("sent", 0)] * 4
+
+
+async def test_what_may_not_have_arrived_is_noticed_once_and_never_sent_again(tmp_path: Path) -> None:
+    door = PushDoor(troubles=[UnknownError("timeout"), UnknownError("timeout"), UnknownError("timeout")])
+    async with open_house(tmp_path, doors={"telegram": door}) as house:
+        await house.ask(message("1", platform="telegram"))
+        await house.dispatcher.drain(5)
+        assert [word for _, word, _ in door.sent] == ["1", *say("may_not_have_arrived", "en").split()]
+        assert await house.states() == {"1": ("sent", "answered", 1)}
+
+
+async def test_a_notice_that_may_not_have_arrived_brings_no_other(tmp_path: Path) -> None:
+    door = PushDoor(troubles=[UnknownError("timeout")] * 5)
+    async with open_house(tmp_path, doors={"telegram": door}) as house:
+        await house.ask(message("1", platform="telegram"))
+        await house.dispatcher.drain(5)
+        assert [word for _, word, _ in door.sent] == say("may_not_have_arrived", "en").split()[1:]
+
+
+async def test_a_part_whose_process_died_in_its_sending_says_since_when(tmp_path: Path) -> None:
+    door = PushDoor(troubles=[NotSentError("busy")])
+    async with open_house(tmp_path, doors={"telegram": door}) as house:
+        await house.ask(message("1", platform="telegram"))
+        await house.dispatcher.drain(5)
+        assert door.tried == [None] * 5  # what surely did not arrive is new
+        await house.database.write(
+            lambda connection: connection.execute(
+                text("UPDATE outbox SET state = 'sending', tried_at = tried_at - 60 WHERE ordinal = 3")
+            )
+        )
+        await house.database.write(lambda connection: connection.execute(text("UPDATE inbox SET state = 'answered'")))
+    again = PushDoor()
+    async with open_house(tmp_path, doors={"telegram": again}) as house:
+        await house.reply(1)
+        await house.dispatcher.drain(5)
+        assert [word for _, word, _ in again.sent] == ["1"]
+        (tried_s,) = again.tried
+        assert tried_s is not None
+        assert 60 <= tried_s < 90
 
 
 async def test_a_refused_part_ends_the_delivery(tmp_path: Path) -> None:
@@ -350,12 +393,13 @@ async def test_a_door_with_a_fault_does_not_stop_its_lane(tmp_path: Path) -> Non
         await house.ask(message("1", platform="telegram"))
         await house.ask(message("2", platform="telegram"))
         await house.dispatcher.drain(5)
-        assert [id_ for id_, _, _ in door.sent] == ["1"] * 3 + ["2"] * 4
+        notice = say("may_not_have_arrived", "en").split()
+        assert [id_ for id_, _, _ in door.sent] == ["1"] * (3 + len(notice)) + ["2"] * 4
 
 
 async def test_not_delivered_before_it_expires(tmp_path: Path) -> None:
     class Dead(PushDoor):
-        async def send(self, *_: object) -> str | None:
+        async def send(self, *_: object, **__: object) -> str | None:
             raise NotSentError("nobody there")
 
     async with open_house(tmp_path, doors={"telegram": Dead()}, expire_h=0.1 / 3600) as house:

@@ -11,6 +11,7 @@ from adapters.types import Part, Reply
 from bot.database import Database
 from bot.inbox import Inbox, space_of
 from bot.live import NewTurn
+from bot.outbox import Outgoing
 from bot.people import People, Person
 from bot.settings import LimitsConfig, PersonConfig
 from bot.stored import dump, load_message, load_reply
@@ -113,12 +114,12 @@ async def test_an_answer_is_committed_once_with_all_that_belongs_to_it(tmp_path:
     assert await inbox.close(id_, "answered", Reply("one"), parts, turn)
     assert not await inbox.close(id_, "answered", Reply("two"), parts, turn)
     assert await inbox.reply(id_) == Reply("one")
-    assert await inbox.parts(id_) == list(enumerate(parts))
+    assert [one.part for one in await inbox.outbox.parts(id_)] == parts
     (left,) = await inbox.recover()
     assert left.reply == Reply("one")
-    await inbox.close_part(id_, 0, "sent", "p1", last=False)
-    assert await inbox.parts(id_) == [(1, parts[1])]
-    await inbox.close_part(id_, 1, "unknown", None, last=True)
+    await inbox.outbox.close(id_, 0, "sent", "p1")
+    assert await inbox.outbox.parts(id_) == [Outgoing(1, parts[1])]
+    await inbox.outbox.close(id_, 1, "unknown")
     assert await inbox.recover() == []
     counts = await database.read(
         lambda connection: connection.exec_driver_sql(
@@ -150,7 +151,7 @@ async def test_a_restart_goes_on_in_order_and_sends_only_what_was_not_acknowledg
     await inbox.close(
         ids[0], "answered", Reply("first second third"), [Part({"text": word}) for word in ("first", "second", "third")]
     )
-    await inbox.close_part(ids[0], 0, "sent", "p1", last=False)
+    await inbox.outbox.close(ids[0], 0, "sent", "p1")
     await inbox.lease(ids[1])
     await database.close()
 

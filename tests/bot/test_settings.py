@@ -13,7 +13,7 @@ from bot.errors import SettingsError
 from bot.places import daemon_sockets, settings_file, socket_path
 from bot.settings import Settings
 from bot.settings_example import example
-from bot.settings_sources import Loaded, load_settings
+from bot.settings_sources import Loaded, load_settings, secret_keys
 
 Load = Callable[[str], Loaded]
 
@@ -49,15 +49,19 @@ def test_the_example_loads_as_it_is_and_uncommented(load: Load) -> None:
     assert everything.people[0].owner
     defaults = Settings()
     assert all(
-        getattr(everything, name) == getattr(defaults, name) for name in ("model", "embedding", "http", "limits", "daemon")
+        getattr(everything, name) == getattr(defaults, name)
+        for name in ("model", "embedding", "http", "limits", "daemon", "discord")
     )
 
 
 def test_the_example_shows_every_key() -> None:
     shown = tomllib.loads(re.sub(r"(?m)^#(?=[a-z\[])", "", example()))
     dumped = Settings().model_dump()
-    secrets = {("model", "api_key"), ("embedding", "api_key")}
+    secrets = {("model", "api_key"), ("embedding", "api_key"), ("telegram", "token"), ("discord", "token")}
+    secrets |= {("telegram", "webhook_secret")}
+    assert secrets == set(secret_keys())
     expected = {(section, key) for section, table in dumped.items() if isinstance(table, dict) for key in table} - secrets
+    assert set(dumped["discord"]["budgets"]) == set(shown["discord"]["budgets"])
     assert expected == {(section, key) for section, table in shown.items() if isinstance(table, dict) for key in table}
 
 
@@ -198,6 +202,33 @@ def test_unknown_variables_and_credentials_are_warned_of(tmp_path: Path, monkeyp
         ("[model]\nanswer_tokens = 8000\n", ["line 2", "8192"]),
         ("[retrieval]\nchunk_overlap = 200\n", ["line 2", "280"]),
         ('[embedding]\naddress = "localhost:11434"\n', ["line 2", "http://"]),
+        ('[telegram]\nbase_url = "api.telegram.org"\n', ["line 2", "`telegram.base_url`", "https://host/path"]),
+        ('[discord]\napi_base = "discord.com"\n', ["line 2", "`discord.api_base`", "https://discord.com/api/v10"]),
+        ('[discord]\ngateway = "https://discord.com"\n', ["line 2", "`discord.gateway`", "wss://"]),
+        ('[discord]\nallow_users = ["ada"]\n', ["line 2", "'ada'", "in digits, not a name"]),
+        ('[telegram]\nfree_chats = ["@family"]\n', ["line 2", "'@family'", "in digits"]),
+        ("[telegram]\nallow_users = [true]\n", ["line 2", "`telegram.allow_users[0]`"]),
+        ("[telegram]\ntoken = 12345\n", ["line 2", "`telegram.token`", "wrong type"]),
+        ('[telegram]\nmode = "webhook"\n', ["line 1", "webhook_url"]),
+        ('[telegram]\ntoken = "1:a"\nmode = "webhook"\nwebhook_url = "https://h/t"\n', ["line 1", "webhook_secret"]),
+        (
+            '[http]\nenabled = false\n[telegram]\nmode = "webhook"\nwebhook_url = "https://h/t"\n',
+            ["line 4", "`http.enabled` is false"],
+        ),
+        ('[telegram]\nwebhook_secret = "a b"\n', ["line 2", "wrong type", "letters, digits"]),
+        ("[discord.budgets]\nchanel_per_5_s = 1\n", ["line 2", "did you mean `channel_per_5_s`"]),
+        (
+            '[[people]]\nname = "Ada"\nidentities = ["ada@telegram"]\n',
+            ["line 3", "'ada@telegram'", "telegram:ID or discord:ID"],
+        ),
+        (
+            '[[collections]]\nname = "a"\nfolder = "x"\nreaders = ["chat:telegram:@family"]\n',
+            ["line 4", "unknown reader", "chat:telegram:ID"],
+        ),
+        (
+            '[[collections]]\nname = "a"\nfolder = "x"\nreaders = ["chat:matrix:1"]\n',
+            ["line 4", "unknown reader 'chat:matrix:1'"],
+        ),
     ],
 )
 def test_each_mistake_has_its_sentence(load: Load, text: str, words: list[str]) -> None:
@@ -235,6 +266,54 @@ def test_cron_lines_that_are_fine(load: Load, line: str) -> None:
 def test_readers_that_are_fine(load: Load, reader: str) -> None:
     loaded = load(f'[[collections]]\nname = "a"\nfolder = "x"\nreaders = ["{reader}"]\n')
     assert loaded.settings.collections[0].readers == [reader]
+
+
+def test_ids_may_be_numbers(load: Load) -> None:
+    settings = load('[telegram]\nallow_users = [5000001, "5000002"]\nallow_chats = [-1001900000001]\n').settings
+    assert settings.telegram.allow_users == ["5000001", "5000002"]
+    assert settings.telegram.allow_chats == ["-1001900000001"]
+
+
+def test_tokens_come_as_credentials_and_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Load) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    for name in ("telegram.token", "discord.token", "telegram.webhook_secret"):
+        (credentials / name).write_text(f"{name}-hush\n")
+    (credentials / "telegram.webhook_secret").write_text("hush\n")
+    webhook = '[telegram]\nmode = "webhook"\nwebhook_url = "https://h/t"\n'
+    assert load(webhook).settings.telegram.webhook_secret is None  # as a person sees it, to whom the credentials are closed
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    loaded = load(webhook)
+    assert loaded.settings.telegram.token is not None
+    assert loaded.settings.telegram.token.get_secret_value() == "telegram.token-hush"
+    assert loaded.settings.discord.token is not None
+    assert "hush" not in repr(list(loaded.leaves()))
+    assert loaded.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            '[telegram]\n[[collections]]\nname = "a"\nfolder = "x"\nreaders = ["chat:telegram:-100"]\n',
+            ["line 5", "'chat:telegram:-100'", "under [telegram]"],
+        ),
+        (
+            '[[collections]]\nname = "a"\nfolder = "x"\nreaders = ["everyone", "discord-role:7"]\n',
+            ["line 4", "'discord-role:7'", "under [discord]"],
+        ),
+        ('[discord]\ntoken = "x"\nfree_chats = [7]\n', ["line 3", "`discord.message_content = true`"]),
+    ],
+)
+def test_what_does_nothing_is_warned_of(load: Load, text: str, words: list[str]) -> None:
+    (warning,) = load(text).warnings
+    assert [word for word in words if word not in warning] == []
+
+
+def test_what_does_something_is_not_warned_of(load: Load) -> None:
+    read = '[[collections]]\nname = "a"\nfolder = "x"\nreaders = ["discord-role:7", "chat:discord:8"]\n'
+    assert load(f'{read}[discord]\ntoken = "x"\n').warnings == ()
+    assert load(f"{read}[discord]\nmessage_content = true\nfree_chats = [8]\n").warnings == ()
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", None])

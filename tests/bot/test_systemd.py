@@ -162,6 +162,31 @@ def test_the_drop_in_lets_folders_and_credentials_in(printed: str, tmp_path: Pat
     assert "hush" not in printed
 
 
+def test_the_drop_in_offers_the_tokens_of_both_bots(tmp_path: Path) -> None:
+    file = tmp_path / "grillon.toml"
+    file.write_text('[telegram]\nmode = "webhook"\nwebhook_url = "https://h/t"\n')
+    lines = drop_in(load_settings(file)).splitlines()
+    for name in ("telegram.token", "discord.token", "telegram.webhook_secret"):
+        assert f"#LoadCredential={name}:/etc/grillon/{name}" in lines
+    assert "Discord and Telegram are not reached" in "\n".join(lines)
+
+
+def test_with_a_bot_the_drop_in_says_why_the_network_stays_open(tmp_path: Path) -> None:
+    file = tmp_path / "grillon.toml"
+    file.write_text('[telegram]\ntoken = "1:hush"\n')
+    printed = drop_in(load_settings(file))
+    assert "\nLoadCredential=telegram.token:/etc/grillon/telegram.token\n" in printed
+    assert "Telegram must be reached over the internet" in printed
+    assert "\n#IPAddressDeny=any\n" in printed
+    assert "hush" not in printed
+
+
+def test_the_service_may_reach_the_platforms() -> None:
+    assert {"AF_INET", "AF_INET6"} <= set(values("RestrictAddressFamilies")[0].split())
+    assert not values("IPAddressDeny")
+    assert not values("PrivateNetwork")
+
+
 def test_homes_stay_closed_without_need(tmp_path: Path) -> None:
     file = tmp_path / "grillon.toml"
     file.write_text('[[collections]]\nname = "a"\nfolder = "/srv/a"\n')

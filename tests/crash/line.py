@@ -10,10 +10,10 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
-from adapters.types import Message, Part, Reply
+from adapters.types import Live, Message, Origin, Part, Reply
 from bot.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import Door, PullDoor
@@ -41,10 +41,13 @@ class SentDoor:
     def __init__(self, seen: Seen) -> None:
         self._seen = seen
 
-    def parts(self, reply: Reply) -> Sequence[Part]:
+    async def show(self, _origin: Origin, _live: Callable[[], Live | None]) -> str | None:
+        return None
+
+    def parts(self, _origin: Origin, reply: Reply) -> Sequence[Part]:
         return [Part({"text": reply.text}), Part({"text": reply.text})]
 
-    async def send(self, _origin: Message, part: Part, key: str) -> str | None:
+    async def send(self, _origin: Origin, part: Part, key: str, *, tried_s: float | None = None) -> str | None:  # noqa: ARG002 -- the contract names it
         self._seen.note("sent", f"{key} {part.payload['text']}")
         return key
 

@@ -27,6 +27,7 @@ POINTS = (
     "answer.commit.before",
     "memory.write",
     "answer.committed",
+    "send.begun",
     "send.before",
     "send.after",
     "send.acknowledged",

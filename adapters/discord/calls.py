@@ -1,0 +1,88 @@
+"""Every call that counts for a channel, within the budget of that channel and of all together."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from adapters.discord.errors import PausedError
+from adapters.limits import Budgets, Priority, Rate, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from adapters.discord.config import DiscordBudgets
+    from adapters.discord.payloads import Json
+    from adapters.discord.rest import Rest
+    from adapters.types import File
+
+_T = TypeVar("_T")
+_KIND = "channel"
+_WINDOW_S = 5.0
+
+
+class Calls:
+    """The calls of one `run`. `place` is a channel, or the id of an interaction."""
+
+    def __init__(self, rest: Rest, budgets: DiscordBudgets) -> None:
+        self.rest = rest
+        self._budgets = _budgets(budgets)
+
+    async def call(self, place: str, method: str, path: str, body: Json | None = None, *, files: tuple[File, ...] = ()) -> Json:
+        """One call, one at a time in each place, after any pause there. Raises `RestError`.
+
+        Cancelling it waits for a call that was begun: it cannot come after the next one.
+        """
+        return await self._made(place, method, path, lambda: body or {}, files, Priority.FINAL) or {}
+
+    async def view(self, place: str, method: str, path: str, body: Callable[[], Json | None]) -> Json | None:
+        """A view of an answer that is being written, which gives way to all else. Raises `RestError`.
+
+        `body` is made when there is room for the call; when it is None there is no call, and None is returned.
+        """
+        return await self._made(place, method, path, body, (), Priority.LIVE)
+
+    async def urgent(self, method: str, path: str, body: Json) -> None:
+        """A first response to an interaction: it has a limit of its own, and cannot wait. Raises `RestError`."""
+        await self.rest.call(method, path, body, known=False)
+
+    async def _made(
+        self,
+        place: str,
+        method: str,
+        path: str,
+        body: Callable[[], Json | None],
+        files: tuple[File, ...],
+        priority: Priority,
+    ) -> Json | None:
+        async with self._budgets.turn(place, _KIND, priority):
+            made = body()
+            if made is None:
+                return None
+            known = not path.startswith("/webhooks/")
+            try:
+                return await _to_its_end(self.rest.call(method, path, made or None, files=files, known=known))
+            except PausedError as error:
+                if error.everywhere:
+                    self._budgets.pause_all(error.retry_after)
+                self._budgets.pause(place, error.retry_after)
+                raise
+
+
+def _budgets(config: DiscordBudgets) -> Budgets:
+    calls = (Rate(config.channel_per_5_s, _WINDOW_S),) if config.channel_per_5_s else ()
+    live = (Rate(1, config.edit_every_s),) if config.edit_every_s else ()
+    whole = (Rate(config.global_per_s, 1.0),) if config.global_per_s else ()
+    return Budgets({_KIND: Rule(calls, live)}, whole)
+
+
+async def _to_its_end(work: Coroutine[object, object, _T]) -> _T:
+    """Wait for a call even when nobody wants its answer any more."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()
+        raise

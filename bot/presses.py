@@ -1,0 +1,85 @@
+"""What a pressed button does: show a passage, keep an opinion, ask again, stop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from adapters.types import Pressed
+from bot.replies import named
+from bot.sentences import say
+from bot.speech import language_for
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from adapters.types import Press, Source
+    from bot.buttons import Buttons, Meant
+    from bot.dispatch import Dispatcher
+    from bot.loading import Loaded
+    from bot.memory import Kept, Memory
+    from bot.people import People, Person
+    from bot.sentences import Language
+
+
+class Presses:
+    """Carries out buttons. Who presses was let in already."""
+
+    def __init__(
+        self,
+        buttons: Buttons,
+        memory: Memory,
+        people: People,
+        dispatcher: Dispatcher,
+        loaded: Callable[[], Awaitable[Loaded]],
+        language: Language,
+    ) -> None:
+        self._buttons = buttons
+        self._memory = memory
+        self._people = people
+        self._dispatcher = dispatcher
+        self._loaded = loaded
+        self._language: Language = language
+
+    async def carry_out(self, press: Press, person: Person) -> Pressed:
+        """Do what the button says, and say so to who pressed it alone. Raises what `Dispatcher.receive` raises."""
+        language = language_for(press.message, person, self._language)
+        meant = self._buttons.read(press.code, person.id)
+        if meant is None:
+            return Pressed(say("button_not_yours", language))
+        match meant.action:
+            case "stop":
+                stopped = await self._dispatcher.cancel(meant.inbox_id)
+                return Pressed(say("cancelled" if stopped else "nothing_to_stop", language))
+            case "retry":
+                return await self._retry(press, person, meant)
+            case "source":
+                return await self._source(press, person, meant, language)
+            case liked:
+                kept = await self._memory.like(person.id, meant.inbox_id, liked=liked == "like")
+                return Pressed(say("opinion_kept" if kept else "button_too_old", language))
+
+    async def _retry(self, press: Press, person: Person, meant: Meant) -> Pressed:
+        options = {**press.message.options, "retry_of": meant.inbox_id}
+        await self._dispatcher.receive(replace(press.message, text="/retry", options=options), person)
+        return Pressed()
+
+    async def _source(self, press: Press, person: Person, meant: Meant, language: Language) -> Pressed:
+        kept = await self._memory.reply_to(person.id, meant.inbox_id)
+        if kept is None:
+            return Pressed(say("private_erased" if person.private else "button_too_old", language))
+        source = await self._readable(kept, person, meant.n)
+        if source is None:
+            return Pressed(say("source_gone", language))
+        return Pressed(f"**[{source.n}] {named(source)}**\n\n{source.excerpt}", source.url, press.code)
+
+    async def _readable(self, kept: Kept, person: Person, n: int) -> Source | None:
+        """The source, where whoever could read it when it was given still may: rights are those of now."""
+        reply, library = kept.reply, (await self._loaded()).library
+        source = next((one for one in (*reply.citations, *reply.consulted, *reply.nearest) if one.n == n), None)
+        scope = library.scope(self._people.audience(person, kept.message))
+        readable = partial(library.may_read_all, scope=scope)
+        if source is None or source.collection not in scope.collections:
+            return None
+        return source if not kept.documents or kept.documents <= await readable(kept.documents) else None

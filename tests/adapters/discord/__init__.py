@@ -1,0 +1,1 @@
+"""Tests of Discord, against the stand-in."""
