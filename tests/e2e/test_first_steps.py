@@ -114,7 +114,12 @@ async def test_from_the_example_to_an_answer_from_both_bots(home: Home) -> None:
     pair = discord.ledger.answers_to(hello)[0].content.rpartition(": ")[2].strip("` ")
     approved = ada.say(f"/approve {pair}")
     await asyncio.sleep(2)
-    print(repr(pair), [one.text for one in telegram.ledger.answers_to(approved)], [m.text for m in telegram.ledger.chats[ada.id].values()], daemon.tail(20))
+    print(
+        repr(pair),
+        [one.text for one in telegram.ledger.answers_to(approved)],
+        [m.text for m in telegram.ledger.chats[ada.id].values()],
+        daemon.tail(20),
+    )
     await told(telegram, approved)
     asked = bob.say(bob.dm, BOILER)
     await discord.answered(asked, "boiler stands in the cellar")
