@@ -109,6 +109,14 @@ async def test_in_a_group_it_replies_in_the_topic(rig: Telegram, house: House) -
     assert (shown.reply_to, shown.thread) == (asked.id, topic)
 
 
+async def test_in_a_group_each_part_says_what_it_answers(rig: Telegram, house: House) -> None:
+    nora = rig.person("Nora")
+    group = rig.supergroup("Home", nora)
+    asked = nora.say("@grillon_bot how?", group)
+    await deliver(house, Reply("word " * 2000))
+    assert [one.reply_to for one in said(rig, group.id)] == [asked.id] * 3
+
+
 async def test_in_private_it_replies_to_what_is_not_the_newest(rig: Telegram, house: House) -> None:
     nora = rig.person("Nora")
     first = nora.say("one")
