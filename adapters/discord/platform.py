@@ -126,7 +126,7 @@ class DiscordPlatform:
         return await self._answers.send(origin, part, key, tried_s)
 
     async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
-        """Download a file that came with a message. Raises `UnfetchableError`, `RestError`."""
+        """Download a file that came with a message. Raises `FetchError`."""
         return await fetched(self._rest, attachment, limit_bytes, api_base=self._config.api_base)
 
     async def _run(self, host: Host) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from adapters.telegram.client import CallError
-from adapters.types import Attachment
+from adapters.types import Attachment, FetchError
 
 if TYPE_CHECKING:
     from adapters.telegram.client import Client
@@ -20,14 +20,6 @@ _KINDS = {
 """The kinds of files by the platform's name, each with a name and a type where it gives none."""
 
 
-class DownloadError(Exception):
-    """A file could not be had. `reason`: `too_large`, `gone` (the platform has it no longer) or `failed` (try again)."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
 def attachments_of(native: dict[str, Any]) -> tuple[Attachment, ...]:
     """What came with a message. Raises `KeyError`, `TypeError`, `ValueError` where it is malformed."""
     found = [_attachment(native[kind], *_KINDS[kind]) for kind in _KINDS if kind in native]
@@ -38,7 +30,7 @@ def attachments_of(native: dict[str, Any]) -> tuple[Attachment, ...]:
 
 
 async def download(client: Client, attachment: Attachment, limit_bytes: int) -> bytes:
-    """A file's content. Refused by what the platform claims, then by what comes. Raises `DownloadError`."""
+    """A file's content. Refused by what the platform claims, then by what comes. Raises `FetchError`."""
     _check(attachment.size, limit_bytes)
     try:
         found = await client.call("getFile", {"file_id": attachment.id})
@@ -48,17 +40,17 @@ async def download(client: Client, attachment: Attachment, limit_bytes: int) -> 
         too_large = "too big" in error.description
         gone = error.code in {400, 404}
         reason = "too_large" if too_large else "gone" if gone else "failed"
-        raise DownloadError(reason, f"the file could not be downloaded: {error}") from error
+        raise FetchError(reason, f"the file could not be downloaded: {error}") from error
     except (AttributeError, KeyError, ValueError, TypeError) as error:
-        raise DownloadError("failed", "the platform does not say where the file is") from error
+        raise FetchError("failed", "the platform does not say where the file is") from error
     if content is None:
-        raise DownloadError("too_large", f"the file is larger than {limit_bytes} bytes")
+        raise FetchError("too_large", f"the file is larger than {limit_bytes} bytes")
     return content
 
 
 def _check(size: int, limit_bytes: int) -> None:
     if size > limit_bytes:
-        raise DownloadError("too_large", f"the file has {size} bytes, {limit_bytes} are allowed")
+        raise FetchError("too_large", f"the file has {size} bytes, {limit_bytes} are allowed")
 
 
 def _attachment(file: dict[str, Any], name: str, media_type: str | None) -> Attachment:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from adapters.telegram.addressed import Ear, Me
 from adapters.telegram.client import Client
 from adapters.telegram.connection import Errands, Health, insist
-from adapters.telegram.files import DownloadError, download
+from adapters.telegram.files import download
 from adapters.telegram.intake import Intake
 from adapters.telegram.live import Showings
 from adapters.telegram.menu import announce
@@ -19,7 +19,7 @@ from adapters.telegram.polling import Polling
 from adapters.telegram.presses import Presses
 from adapters.telegram.sending import Sending
 from adapters.telegram.webhook import Webhook
-from adapters.types import NotSentError, RefusedError, StoppedError, UnknownError
+from adapters.types import FetchError, NotSentError, RefusedError, StoppedError, UnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -119,9 +119,9 @@ class TelegramPlatform:
         return 503 if self._webhook is None else await self._webhook.accept(secret, body)
 
     async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
-        """Download a file that was sent. Raises `DownloadError`."""
+        """Download a file that was sent. Raises `FetchError`."""
         if self._out.client is None:
-            raise DownloadError("failed", "not connected to Telegram")
+            raise FetchError("failed", "not connected to Telegram")
         return await download(self._out.client, attachment, limit_bytes)
 
     async def _serve(self, client: Client, host: Host) -> None:

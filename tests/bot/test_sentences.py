@@ -112,7 +112,8 @@ def test_a_key_stands_for_one_sentence() -> None:
 def test_every_sentence_in_code_exists_and_is_of_use() -> None:
     said = set(_said())
     assert said <= keys(), f"said, but not in bot/english.py: {said - keys()}"
-    words = {word for path in (ROOT / "bot").rglob("*.py") if path.name != "english.py" for word in _strings(path)}
+    files = [path for package in ("adapters", "bot") for path in (ROOT / package).rglob("*.py") if path.name != "english.py"]
+    words = {word for path in files for word in _strings(path)}
     codes = {*MODEL_ERRORS.values(), "model_loading", "model_slow"}
     named = words | codes | {f"{code}_{provider}" for code in codes for provider in ("openai", "embedded")}
     composed = tuple(_beginnings())

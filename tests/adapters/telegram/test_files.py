@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from adapters.telegram.files import DownloadError
+from adapters.types import FetchError
 from tests.adapters.telegram.house import House, file
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ async def test_a_file_comes_whole(rig: Telegram, house: House) -> None:
 
 async def test_what_is_claimed_too_large_is_not_asked_for(rig: Telegram, house: House) -> None:
     attachment = await sent(rig, house, b"x", claimed=21_000_000)
-    with pytest.raises(DownloadError) as caught:
+    with pytest.raises(FetchError) as caught:
         await house.platform.fetch(attachment, 20_000_000)
     assert caught.value.reason == "too_large"
     assert not rig.ledger.calls_of("getFile")
@@ -36,13 +36,13 @@ async def test_what_is_claimed_too_large_is_not_asked_for(rig: Telegram, house: 
 
 async def test_what_grows_on_its_way_is_cut_off(rig: Telegram, house: House) -> None:
     attachment = replace(await sent(rig, house, b"x" * 3_000_000, claimed=10), size=0)
-    with pytest.raises(DownloadError) as caught:
+    with pytest.raises(FetchError) as caught:
         await house.platform.fetch(attachment, 1000)
     assert caught.value.reason == "too_large"
 
 
 async def test_what_is_gone_is_told_so(house: House) -> None:
-    with pytest.raises(DownloadError) as caught:
+    with pytest.raises(FetchError) as caught:
         await house.platform.fetch(file("BQACAg000009", 5), 1000)
     assert caught.value.reason == "gone"
 
@@ -52,7 +52,7 @@ async def test_what_is_gone_is_told_so(house: House) -> None:
 async def test_what_breaks_off_can_be_tried_again(rig: Telegram, house: House, method: str, kind: str) -> None:
     attachment = await sent(rig, house, b"hello")
     rig.faults.add(kind, method)
-    with pytest.raises(DownloadError) as caught:
+    with pytest.raises(FetchError) as caught:
         await house.platform.fetch(attachment, 1000)
     assert caught.value.reason == "failed"
     error: BaseException | None = caught.value
