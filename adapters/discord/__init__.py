@@ -2,6 +2,18 @@
 
 from adapters.discord.attachments import UnfetchableError
 from adapters.discord.config import DiscordConfig
-from adapters.discord.platform import DiscordPlatform
+from adapters.discord.errors import RestError
+from adapters.discord.examine import Examined, examine, server_link, user_link
+from adapters.discord.platform import DiscordPlatform, IdentifyLimitError
 
-__all__ = ["DiscordConfig", "DiscordPlatform", "UnfetchableError"]
+__all__ = [
+    "DiscordConfig",
+    "DiscordPlatform",
+    "Examined",
+    "IdentifyLimitError",
+    "RestError",
+    "UnfetchableError",
+    "examine",
+    "server_link",
+    "user_link",
+]
