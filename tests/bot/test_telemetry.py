@@ -63,7 +63,7 @@ def test_platforms_are_counted_and_asked_how_they_are() -> None:
     telemetry.sent("telegram", "unknown")
     found = figures(telemetry)
     assert (found["grillon_platform_up telegram"], found["grillon_platform_up discord"]) == (1, 0)
-    assert found["grillon_messages_total telegram stored"] == found["grillon_messages_total discord ignored"] == 1
+    assert found["grillon_messages_total stored telegram"] == found["grillon_messages_total ignored discord"] == 1
     assert found["grillon_parts_total telegram unknown"] == 1
     up.clear()
     assert figures(telemetry)["grillon_platform_up telegram"] == 0
