@@ -65,14 +65,18 @@ def _group(group: str | None) -> Iterator[str]:
 
 
 def _credentials(loaded: Loaded) -> Iterator[str]:
-    """A line for each secret that the settings hold, and a comment for the others that may be wanted."""
+    """A line for each secret that the settings hold or that has its file, and a comment for the others that may be wanted."""
     values = {key: value for key, value, _ in loaded.leaves()}
-    held = [".".join(map(str, key)) for key in secret_keys() if values.get(key) is not None]
+    folder = (loaded.path or SYSTEM_SETTINGS).absolute().parent
+    names = {".".join(map(str, key)): values.get(key) is not None for key in secret_keys()}
+    files = {name: folder / name for name in names if (folder / name).exists()}
+    held = {name: files.get(name, SYSTEM_SETTINGS.parent / name) for name in names if names[name] or name in files}
+    for name, file in held.items():
+        yield f"LoadCredential={_quoted(f'{name}:{_path(file)}')}"
     wanted = [name for name in _wanted(loaded.settings) if name not in held]
-    yield from (f"LoadCredential={name}:/etc/grillon/{name}" for name in held)
     if wanted:
-        yield "# Remove the # before what you have put into a file of that name, readable by root alone:"
-    yield from (f"#LoadCredential={name}:/etc/grillon/{name}" for name in wanted)
+        yield f"# Put what you need into a file of that name in {SYSTEM_SETTINGS.parent}, for root alone, and remove the #:"
+    yield from (f"#LoadCredential={name}:{SYSTEM_SETTINGS.parent / name}" for name in wanted)
 
 
 def _wanted(settings: Settings) -> Iterator[str]:
