@@ -177,11 +177,11 @@ class Budgets:
 
     def _leave(self, state: _Chat, waiter: _Waiter, priority: Priority) -> None:
         """Somebody does not wait any more, or was cancelled with the turn already given: then no call is made."""
-        if waiter in state.waiting:
+        if not waiter.turn.cancelled():
+            self._drop(state, priority)
+        elif waiter in state.waiting:
             state.waiting.remove(waiter)
             heapq.heapify(state.waiting)
-        else:
-            self._drop(state, priority)
         self._go_on()
 
     def _drop(self, state: _Chat, priority: Priority) -> None:
@@ -207,6 +207,9 @@ class Budgets:
     def _ready(self, now: float) -> tuple[list[tuple[_Waiter, _Chat]], float]:
         """Whose turn it could be in each chat, and when that of the others comes."""
         ready, wake = [], math.inf
+        for state in self._waiting.values():
+            while state.waiting and state.waiting[0].turn.cancelled():  # who waited was cancelled, and does not run before we do
+                heapq.heappop(state.waiting)
         self._waiting = {chat: state for chat, state in self._waiting.items() if state.waiting}
         for state in self._waiting.values():
             state.calls.forget(now, state.rule.calls)

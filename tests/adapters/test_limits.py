@@ -258,6 +258,17 @@ async def test_who_is_cancelled_with_the_turn_already_given_gives_it_back(house:
     assert "cancelled" not in house.names()
 
 
+async def test_who_is_cancelled_in_the_moment_the_turn_comes_leaves_it_to_the_next(house: House) -> None:
+    async with house.budgets.turn("a", "free", FINAL):
+        cancelled = house.call("a", "cancelled", kind="free", priority=LIVE)
+        house.call("a", "next", kind="free", priority=LIVE)
+        await settle()
+        cancelled.cancel()  # it does not run before the turn is given on
+    await house.clock.advance(0.1)
+    assert house.names() == ["next"]
+    assert cancelled.cancelled()
+
+
 async def test_a_call_that_fails_counts_and_frees_the_chat(house: House) -> None:
     async def fails() -> None:
         async with house.budgets.turn("a", "private", FINAL):
