@@ -165,6 +165,7 @@ class People:
         self.street = street
         self.talks = talks
         self._at_once = at_once
+        self._before = len(street.discord.violations), len(street.telegram.ledger.violations())
         self.numbers = numbers or itertools.count(1)
         self._left = dict.fromkeys(("telegram", "discord"), 0)
 
@@ -261,8 +262,9 @@ class People:
         stuck = [post for post in self.street.discord.ledger.by_bot() if _on_discord(post).live]
         assert not stuck, stuck
         again = {"late", "acknowledged twice"} if kills else set()  # what a killed process did not know of
-        broken = [each for each in self.street.discord.violations if each.kind not in again]
-        broken += self.street.telegram.ledger.violations()
+        on_discord, on_telegram = self._before
+        broken = [each for each in self.street.discord.violations[on_discord:] if each.kind not in again]
+        broken += self.street.telegram.ledger.violations()[on_telegram:]
         assert not broken, broken[:5]
         return dict(counts)
 
