@@ -40,6 +40,7 @@ async def serves(people: People, *platforms: str) -> None:
     await asyncio.gather(people.told(), http(people))
 
 
+@pytest.mark.timeout(300)
 async def test_what_is_written_is_finished_and_one_platform_stops_without_the_other(tmp_path: Path) -> None:
     async with opened(tmp_path, settings="[daemon]\ngrace_s = 30\n") as people:
         daemon, telegram, discord = people.street.daemon, people.street.telegram, people.street.discord
@@ -86,6 +87,7 @@ async def told_to_leave(people: People) -> None:
     await daemon.stop()
 
 
+@pytest.mark.timeout(300)
 async def test_a_message_that_kills_is_set_aside_and_no_more_sessions_begin_than_may(tmp_path: Path) -> None:
     """Its lane goes on behind it. Each start begins a new session, as the old ones are void."""
     async with opened(tmp_path, start=False) as people:
@@ -93,7 +95,7 @@ async def test_a_message_that_kills_is_set_aside_and_no_more_sessions_begin_than
         discord.script.on_resume = "invalid"
         change(daemon, "attempts = 20", "attempts = 2")
         change(daemon, "global_per_s = 0 }", "global_per_s = 0, identifies_per_day = 2 }")
-        lane = people.talks[0]
+        lane = Talk(people.talks[0].place)
         killing = People(people.street, [lane], numbers=people.numbers)
         for _ in range(2):
             await daemon.start("answer.first_words", indexed=not daemon.token)
