@@ -46,7 +46,16 @@ async def test_what_is_written_is_finished_and_one_platform_stops_without_the_ot
         daemon, telegram, discord = people.street.daemon, people.street.telegram, people.street.discord
         await told_to_leave(people)
 
+        telegram.faults.add("401", "getUpdates", times=None)
+        await logged(people, "Telegram refuses the bot's token")
+        await serves(people, "discord")
+        discord.revoke()
+        await logged(people, "(gateway code 4004)")
+        await serves(people)
+        await daemon.stop()
+
         telegram.faults.clear()
+        discord.house.token = discord.house.token.removesuffix("x")
         discord.script.on_identify = discord.script.on_resume = 4014
         await daemon.start()
         await logged(people, "(gateway code 4014)")
@@ -54,17 +63,6 @@ async def test_what_is_written_is_finished_and_one_platform_stops_without_the_ot
         await serves(people, "telegram")
         telegram.faults.add("409", "getUpdates", times=3)
         await logged(people, "Another program receives this bot's messages")
-        await serves(people)
-        await daemon.stop()
-
-        discord.script.on_identify = discord.script.on_resume = None
-        await daemon.start()
-        await announced(people.street)
-        telegram.faults.add("401", "getUpdates", times=None)
-        await logged(people, "Telegram refuses the bot's token")
-        await serves(people, "discord")
-        discord.revoke()
-        await logged(people, "(gateway code 4004)")
         await serves(people)
         assert people.check(kills=1)["noticed"] == 0
 
@@ -82,9 +80,9 @@ async def told_to_leave(people: People) -> None:
     assert open_after > 0
     people.street.ollama.set(tokens_s=0.0)
     await daemon.start()
+    await announced(people.street)
     await people.told()
     assert people.check(kills=1)["noticed"] == 0
-    await daemon.stop()
 
 
 @pytest.mark.timeout(300)
