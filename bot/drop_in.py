@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.places import SYSTEM_SETTINGS
+from bot.places import SYSTEM_SETTINGS, exists
 from bot.settings_sources import secret_keys
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _held(loaded: Loaded) -> dict[str, Path]:
     values = {key: value for key, value, _ in loaded.leaves()}
     folder = (loaded.path or SYSTEM_SETTINGS).absolute().parent
     names = {".".join(map(str, key)): values.get(key) is not None for key in secret_keys()}
-    files = {name: folder / name for name in names if (folder / name).exists()}
+    files = {name: folder / name for name in names if exists(folder / name)}
     return {name: files.get(name, SYSTEM_SETTINGS.parent / name) for name in names if names[name] or name in files}
 
 
