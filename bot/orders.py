@@ -18,6 +18,7 @@ from bot.speech import language_for
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
 
+    from bot.attachments import Attachments
     from bot.forget import Forget
     from bot.live import Received
     from bot.loading import Loaded
@@ -56,6 +57,7 @@ class Orders:
         people: People,
         memory: Memory,
         forget: Forget,
+        attachments: Attachments,
         loaded: Callable[[], Awaitable[Loaded]],
         condition: Condition,
         of_owner: OwnerOrders,
@@ -67,6 +69,7 @@ class Orders:
         self._people = people
         self._memory = memory
         self._forget = forget
+        self._attachments = attachments
         self._loaded = loaded
         self._condition = condition
         self._lacking = lacking
@@ -147,6 +150,7 @@ class Orders:
 
     async def _reset(self, order: Order) -> Reply:
         await self._memory.reset(order.received.person.id, order.received.conversation_id)
+        await self._attachments.drop(order.received.conversation_id)
         return order.say("reset")
 
     async def _erase(self, order: Order) -> Reply:

@@ -10,6 +10,7 @@ from adapters.types import Pressed
 from bot.replies import named
 from bot.sentences import say
 from bot.speech import language_for
+from knowledge.attached import ATTACHED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -80,6 +81,6 @@ class Presses:
         source = next((one for one in (*reply.citations, *reply.consulted, *reply.nearest) if one.n == n), None)
         scope = library.scope(self._people.audience(person, kept.message))
         readable = partial(library.may_read_all, scope=scope)
-        if source is None or source.collection not in scope.collections:
+        if source is None or source.collection not in scope.collections | {ATTACHED}:
             return None
         return source if not kept.documents or kept.documents <= await readable(kept.documents) else None

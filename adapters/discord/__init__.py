@@ -1,7 +1,1 @@
-"""Discord: gateway events in, messages and interactions out."""
-
-from adapters.discord.attachments import UnfetchableError
-from adapters.discord.config import DiscordConfig
-from adapters.discord.platform import DiscordPlatform
-
-__all__ = ["DiscordConfig", "DiscordPlatform", "UnfetchableError"]
+"""Discord: gateway events in, messages and interactions out. Importing it imports no library: `platform` does."""

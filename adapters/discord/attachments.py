@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from adapters.discord.errors import RestError
+from adapters.types import FetchError
+
 if TYPE_CHECKING:
     from adapters.discord.rest import Rest
     from adapters.types import Attachment
@@ -12,20 +15,18 @@ if TYPE_CHECKING:
 _HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 
 
-class UnfetchableError(Exception):
-    """A file that is not downloaded: too large, or not where Discord keeps files."""
-
-
 async def fetched(rest: Rest, attachment: Attachment, limit_bytes: int, *, api_base: str) -> bytes:
-    """The bytes of a file. Raises `UnfetchableError`, `RestError`."""
+    """The bytes of a file. Raises `FetchError`."""
     if attachment.size > limit_bytes:
-        raise UnfetchableError(f"the file has {attachment.size} bytes; at most {limit_bytes} are read")
+        raise FetchError("too_large", f"the file has {attachment.size} bytes; at most {limit_bytes} are read")
     if attachment.url is None or not _is_discords(attachment.url, api_base):
-        raise UnfetchableError("the file is not where Discord keeps files")
+        raise FetchError("gone", "the file is not where Discord keeps files")
     try:
         return await rest.download(attachment.url, limit_bytes)
     except ValueError as error:
-        raise UnfetchableError(str(error)) from error
+        raise FetchError("too_large", str(error)) from error
+    except RestError as error:
+        raise FetchError("failed", str(error)) from error
 
 
 def _is_discords(url: str, api_base: str) -> bool:

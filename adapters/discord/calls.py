@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from adapters.discord.errors import PausedError
 from adapters.limits import Budgets, Priority, Rate, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 
     from adapters.discord.config import DiscordBudgets
     from adapters.discord.payloads import Json
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _KIND = "channel"
 _WINDOW_S = 5.0
+_MOST = 5000
 
 
 class Calls:
@@ -27,6 +30,7 @@ class Calls:
     def __init__(self, rest: Rest, budgets: DiscordBudgets) -> None:
         self.rest = rest
         self._budgets = _budgets(budgets)
+        self._edited: OrderedDict[str, None] = OrderedDict()
 
     async def call(self, place: str, method: str, path: str, body: Json | None = None, *, files: tuple[File, ...] = ()) -> Json:
         """One call, one at a time in each place, after any pause there. Raises `RestError`.
@@ -42,6 +46,23 @@ class Calls:
         """
         return await self._made(place, method, path, body, (), Priority.LIVE)
 
+    async def listing(self, path: str, query: Mapping[str, str]) -> list[Json]:
+        """What is listed there, within the budget of all calls; reading does not count for the channel. Raises `RestError`."""
+        async with self._turn(f"read {path}", Priority.ACTION):
+            return await self.rest.listing(path, query)
+
+    async def look(self, path: str) -> Json:
+        """What is there, as `listing` does."""
+        async with self._turn(f"read {path}", Priority.ACTION):
+            return await self.rest.call("GET", path)
+
+    async def settle(self, place: str, path: str, body: Json) -> None:
+        """Let an interaction's own reply say something, unless it does: the first further message would take its place.
+
+        Raises `RestError`.
+        """
+        await self._made(place, "PATCH", path, lambda: None if place in self._edited else body, (), Priority.FINAL)
+
     async def urgent(self, method: str, path: str, body: Json) -> None:
         """A first response to an interaction: it has a limit of its own, and cannot wait. Raises `RestError`."""
         await self.rest.call(method, path, body, known=False)
@@ -55,18 +76,32 @@ class Calls:
         files: tuple[File, ...],
         priority: Priority,
     ) -> Json | None:
-        async with self._budgets.turn(place, _KIND, priority):
+        async with self._turn(place, priority):
             made = body()
             if made is None:
                 return None
             known = not path.startswith("/webhooks/")
+            told = await _to_its_end(self.rest.call(method, path, made or None, files=files, known=known))
+            if method == "PATCH":
+                self._note_edited(place)
+            return told
+
+    @asynccontextmanager
+    async def _turn(self, place: str, priority: Priority) -> AsyncGenerator[None]:
+        """A turn for one call. What Discord says about pauses holds for that place, or for all."""
+        async with self._budgets.turn(place, _KIND, priority):
             try:
-                return await _to_its_end(self.rest.call(method, path, made or None, files=files, known=known))
+                yield
             except PausedError as error:
                 if error.everywhere:
                     self._budgets.pause_all(error.retry_after)
                 self._budgets.pause(place, error.retry_after)
                 raise
+
+    def _note_edited(self, place: str) -> None:
+        self._edited[place] = None
+        while len(self._edited) > _MOST:
+            self._edited.popitem(last=False)
 
 
 def _budgets(config: DiscordBudgets) -> Budgets:

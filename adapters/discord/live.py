@@ -147,6 +147,7 @@ class Lives:
         if now - self._typed.get(channel, -_TYPING_S) < _TYPING_S:
             return
         _put(self._typed, channel, now)
+        # No view, so that the first words need not wait for what a view has to wait for.
         await self._calls.call(channel, "POST", f"/channels/{channel}/typing")
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from adapters.discord.errors import AnsweredError
 
 if TYPE_CHECKING:
+    from adapters.discord.calls import Calls
     from adapters.discord.payloads import Json
     from adapters.discord.places import Places
-    from adapters.discord.rest import Rest
 
 
 class Members:
     """Looks people up. `counts`: the roles that the settings name; when there are none, nobody is looked up."""
 
-    def __init__(self, rest: Rest, places: Places, counts: frozenset[str]) -> None:
-        self._rest = rest
+    def __init__(self, calls: Calls, places: Places, counts: frozenset[str]) -> None:
+        self._calls = calls
         self._places = places
         self._counts = counts
 
@@ -33,7 +33,7 @@ class Members:
 
     async def _of(self, guild: str, user: str) -> tuple[str, ...]:
         try:
-            member = await self._rest.call("GET", f"/guilds/{guild}/members/{user}")
+            member = await self._calls.look(f"/guilds/{guild}/members/{user}")
         except AnsweredError:  # not a member there, or we are not any more
             return ()
         return tuple(str(role) for role in member.get("roles", ()))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from adapters.discord.calls import Calls
     from adapters.discord.payloads import Json
-    from adapters.discord.rest import Rest
     from adapters.types import Ledger
 
 THREADS = frozenset({10, 11, 12})
@@ -72,11 +72,11 @@ class Places:
         """The servers in which a role stands that the settings name."""
         return [guild for guild, roles in self._roles.items() if roles]
 
-    async def look_up(self, channel: str, rest: Rest) -> Place:
+    async def look_up(self, channel: str, calls: Calls) -> Place:
         """What a channel is; asks Discord when it was never told. Raises `RestError`."""
         place = self._places.get(channel)
         if place is None:
-            place = self.learn(await rest.call("GET", f"/channels/{channel}"))
+            place = self.learn(await calls.look(f"/channels/{channel}"))
         return place
 
     def learn(self, data: Json, guild: str | None = None) -> Place:

@@ -70,6 +70,10 @@ class Gather:
         """All bundles, the longest held first."""
         return list(self._open.values())
 
+    def holding(self, message_id: str) -> Bundle | None:
+        """The bundle that holds a message."""
+        return next((one for one in self._open.values() if any(piece.message.id == message_id for piece in one.pieces)), None)
+
     def before(self, piece: Piece) -> Bundle | None:
         """The bundle that a piece does not belong to and must come after: it is held no longer."""
         bundle = self._open.get(_key(piece))

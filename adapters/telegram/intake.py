@@ -74,7 +74,11 @@ class Intake:
 
     def holds(self, number: int) -> bool:
         """Whether an update is held as a piece of something."""
-        return any(number in bundle.updates for bundle in self._gather.held())
+        return self.bundle_of(number) is not None
+
+    def bundle_of(self, number: int) -> Bundle | None:
+        """What an update is a held piece of."""
+        return next((bundle for bundle in self._gather.held() if number in bundle.updates), None)
 
     def due(self) -> list[Bundle]:
         """The bundles that have waited long enough."""
@@ -108,9 +112,19 @@ class Intake:
         except native.MalformedError as error:
             _log.warning("telegram: update=%d is left out: %s", number, error)
             return {number}
-        if not isinstance(read, native.Piece):
-            return {number} if await self._tried([number], lambda: self._other(read)) else None
-        return await self._piece(read, number)
+        if isinstance(read, native.Piece):
+            return await self._piece(read, number)
+        done = await self._held_before(read)
+        if done is None or not await self._tried([number], lambda: self._other(read)):
+            return done or None
+        return done | {number}
+
+    async def _held_before(self, read: native.Edit | native.Tap | native.Move | None) -> set[int] | None:
+        """An edit comes after what it changes, even when that is held. None when that failed."""
+        bundle = self._gather.holding(read.message.id) if isinstance(read, native.Edit) else None
+        if bundle is None:
+            return set()
+        return await self.flush(bundle) or None
 
     async def _piece(self, piece: native.Piece, number: int) -> set[int] | None:
         done: set[int] = set()

@@ -198,8 +198,9 @@ async def test_a_code_of_somebody_blocked_or_changed_is_void(tmp_path: Path) -> 
         assert await refused(door, code, "77", None, **DISCORD) == "code_wrong"
         pair = code_of(await door.says("10"))
         await door.people.block("telegram:10")
-        with pytest.raises(CannotError):
+        with pytest.raises(CannotError) as caught:
             await door.codes.approve(pair, "owner")
+        assert caught.value.key == "code_wrong"
 
 
 async def test_codes_are_for_private_chats(tmp_path: Path) -> None:

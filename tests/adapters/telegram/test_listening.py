@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.types import Reply
-from tests.adapters.telegram.house import House
+from tests.adapters.telegram.house import House, until
 
 if TYPE_CHECKING:
     from tests.rigs.telegram import Telegram
@@ -105,6 +105,16 @@ async def test_an_edit_is_told_as_an_edit(rig: Telegram, house: House) -> None:
     await house.host.until(lambda: house.host.edits)
     assert [(edit.id, edit.text) for edit in house.host.edits] == [(f"{nora.id}:{said.id}", "hello")]
     assert house.host.texts() == ["helo"]
+
+
+async def test_an_edit_of_what_is_held_comes_after_it(rig: Telegram, house: House) -> None:
+    nora = rig.person("Nora")
+    said = nora.say("x" * 4000)
+    nora.edit(said, "short")
+    await house.host.until(lambda: house.host.edits)
+    assert house.host.texts() == ["x" * 4000]
+    assert house.host.edits[0].id == house.host.messages[0].id
+    await until(lambda: not rig.updates.pending())
 
 
 async def test_files_come_as_claimed(rig: Telegram, house: House) -> None:
