@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _CONNECT_S = 5.0
 _UPLOAD_S = 60.0
-_CONNECTIONS = 64
+_CONNECTIONS = 32
 _CLOSE_S = 5.0
 _ALLOWANCE_S = 5.0
 """A poll that brings nothing is answered when its time is over; later than that the connection is dead."""

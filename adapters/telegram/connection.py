@@ -1,4 +1,4 @@
-"""What a connection's failures mean: to wait, or that a person must mend something; and how it is now."""
+"""What a connection's failures mean, how it is now, and the small work that ends with it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ import logging
 import random
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from adapters.telegram.client import CallError
 from adapters.types import Status, StoppedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+    from types import TracebackType
 
     from adapters.telegram.client import Client, Json
 
 _CONFLICTS = 3
 _LONGEST_S = 5.0
 _RENEW = 3
+_MOST_ERRANDS = 1000
+_REFUSED = "Telegram refuses the bot's token: take the right one from @BotFather (or telegram.base_url is no Bot API)."
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ class Health:
     async def bad(self, error: CallError) -> None:
         """A call failed: wait, then return; raises `StoppedError` when waiting does not help."""
         if error.code in {401, 404}:
-            raise StoppedError(self.stopped("Telegram refuses the bot's token: take the right one from @BotFather.")) from error
+            raise StoppedError(self.stopped(_REFUSED)) from error
         if error.code == 409:
             self.conflicts += 1
             if self.conflicts >= _CONFLICTS:
@@ -78,3 +81,33 @@ async def insist(client: Client, health: Health, method: str, data: Callable[[],
         else:
             health.good()
             return result
+
+
+class Errands:
+    """A bounded set of tasks; those that are under way when it closes are cancelled."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin some work; it is dropped when there is too much of it already."""
+        if len(self._tasks) >= _MOST_ERRANDS:
+            _log.warning("telegram: too many errands, one is dropped")
+            work.close()
+            return
+        task = asyncio.create_task(work, name="telegram errand")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("telegram: an errand failed error=%s", type(error).__name__)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

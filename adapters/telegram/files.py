@@ -1,14 +1,23 @@
-"""Files that people sent: downloaded when they are wanted, never more of them than is allowed."""
+"""Files that people sent: what the platform claims of them, and their download, never of more than is allowed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adapters.telegram.client import CallError
+from adapters.types import Attachment
 
 if TYPE_CHECKING:
     from adapters.telegram.client import Client
-    from adapters.types import Attachment
+
+_KINDS = {
+    "document": ("document", None),
+    "audio": ("audio.mp3", "audio/mpeg"),
+    "video": ("video.mp4", "video/mp4"),
+    "voice": ("voice.ogg", "audio/ogg"),
+    "video_note": ("video-note.mp4", "video/mp4"),
+}
+"""The kinds of files by the platform's name, each with a name and a type where it gives none."""
 
 
 class DownloadError(Exception):
@@ -17,6 +26,15 @@ class DownloadError(Exception):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+def attachments_of(native: dict[str, Any]) -> tuple[Attachment, ...]:
+    """What came with a message. Raises `KeyError`, `TypeError`, `ValueError` where it is malformed."""
+    found = [_attachment(native[kind], *_KINDS[kind]) for kind in _KINDS if kind in native]
+    if native.get("photo"):
+        largest = max(native["photo"], key=lambda size: int(size.get("width", 0)) * int(size.get("height", 0)))
+        found.append(_attachment(largest, "photo.jpg", "image/jpeg"))
+    return tuple(found)
 
 
 async def download(client: Client, attachment: Attachment, limit_bytes: int) -> bytes:
@@ -41,3 +59,12 @@ async def download(client: Client, attachment: Attachment, limit_bytes: int) -> 
 def _check(size: int, limit_bytes: int) -> None:
     if size > limit_bytes:
         raise DownloadError("too_large", f"the file has {size} bytes, {limit_bytes} are allowed")
+
+
+def _attachment(file: dict[str, Any], name: str, media_type: str | None) -> Attachment:
+    return Attachment(
+        id=str(file["file_id"]),
+        name=str(file.get("file_name") or name),
+        size=int(file.get("file_size") or 0),
+        media_type=str(file["mime_type"]) if file.get("mime_type") else media_type,
+    )

@@ -74,7 +74,11 @@ class Intake:
 
     def holds(self, number: int) -> bool:
         """Whether an update is held as a piece of something."""
-        return any(number in bundle.updates for bundle in self._gather.held())
+        return self.bundle_of(number) is not None
+
+    def bundle_of(self, number: int) -> Bundle | None:
+        """What an update is a held piece of."""
+        return next((bundle for bundle in self._gather.held() if number in bundle.updates), None)
 
     def due(self) -> list[Bundle]:
         """The bundles that have waited long enough."""

@@ -9,7 +9,6 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from adapters.limits import Priority
 from adapters.telegram.client import CallError
 from adapters.telegram.parts import keyboard
 from adapters.text import Rich, telegram_live
@@ -47,6 +46,7 @@ class Showing:
     shown: tuple[str, bool] = ("", False)
     shown_at: float = 0.0
     lost: bool = False
+    worded: bool = False
 
 
 class Showings:
@@ -62,9 +62,12 @@ class Showings:
 
     async def show(self, origin: Origin, live: Callable[[], Live | None], reply_to: int | None) -> str | None:
         """Show what `live()` says when it is the chat's turn; returns the id of the message that shows it."""
-        showing = await self._showing(origin)
         now = live()
-        if now is None or showing.lost:
+        if now is None:
+            known = self._all.get(origin.inbox_id)
+            return known.live if known else origin.live
+        showing = await self._showing(origin)
+        if showing.lost:
             return showing.live
         try:
             if not now.text and time.monotonic() - showing.typed > _TYPING_S:
@@ -107,13 +110,13 @@ class Showings:
             eyes = [{"type": "emoji", "emoji": "👀"}]
             data = {"message_id": options.get("message_id"), "reaction": eyes}
             try:
-                await self._out.call(origin.message.chat, "setMessageReaction", data, Priority.TYPING)
+                await self._out.sign(origin.message.chat, "setMessageReaction", data)
             except CallError as error:
                 _log.debug("telegram: no reaction: %s", error)
             else:
                 return
         data = {"action": "typing", "message_thread_id": options.get("thread")}
-        await self._out.call(origin.message.chat, "sendChatAction", data, Priority.TYPING)
+        await self._out.sign(origin.message.chat, "sendChatAction", data)
 
     async def _words(self, origin: Origin, showing: Showing, live: Callable[[], Live | None], reply_to: int | None) -> None:
         """The words so far, or what is waited for; nothing when that is shown already."""
@@ -127,6 +130,7 @@ class Showings:
             if not rich.text:
                 return None
             showing.shown, showing.shown_at = (text, now.stop is not None), time.monotonic()
+            showing.worded = bool(now.text)
             return self._call(origin, showing, rich, now, reply_to)
 
         async def done(result: Json) -> None:
@@ -135,8 +139,12 @@ class Showings:
         now = live()
         if self._news(origin, showing, now) is None or now is None:
             return
-        self._out.reserve(origin.message.chat, _parts(now.text), origin.inbox_id)
-        await self._pace(origin)
+        if not origin.message.private:
+            self._out.reserve(origin.message.chat, _parts(now.text), origin.inbox_id)
+        if showing.worded or not now.text:  # the first words wait for no pace
+            await self._pace(origin)
+        else:
+            self._step(origin)
         try:
             await self._out.live(origin.message.chat, make, done)
         except CallError as error:
@@ -151,6 +159,10 @@ class Showings:
         pace_s = self._private_s if message.private else self._group_s
         while (wait_s := self._paced.get(message.chat, 0.0) + pace_s - time.monotonic()) > 0:  # noqa: ASYNC110 -- for the clock
             await asyncio.sleep(wait_s)
+        self._step(origin)
+
+    def _step(self, origin: Origin) -> None:
+        message = origin.message
         self._paced[message.chat] = time.monotonic()
         self._paced.move_to_end(message.chat)
         if len(self._paced) > _MOST:

@@ -24,6 +24,9 @@ Call = tuple[str, dict[str, Any]]
 _BURST = 3
 """So many calls to a private chat may follow each other at once, if the mean is kept."""
 _GRACE_S = 0.05
+_SIGN = "sign "
+"""Before a private chat's id: its signs of life, which have a rate of their own."""
+_SIGN_S = 4.0
 
 
 class Outgoing:
@@ -40,6 +43,16 @@ class Outgoing:
         async with self._turn(chat, priority):
             return await self._to_the_end(self._called(chat, method, data))
 
+<<<<<<< HEAD
+=======
+    async def sign(self, chat: str, method: str, data: dict[str, Any]) -> None:
+        """A sign of life. In a private chat it takes nothing from the words' rate: they follow it at once. Raises `CallError`."""
+        to = self.at(chat)
+        turn = self._turn(chat, Priority.TYPING) if _is_group(to) else self._budgets.turn(_SIGN + to, "sign", Priority.TYPING)
+        async with turn:
+            await self._to_the_end(self._called(chat, method, data))
+
+>>>>>>> telegram
     async def live(self, chat: str, make: Callable[[], Awaitable[Call | None]], done: Callable[[Json], Awaitable[None]]) -> None:
         """Wait for the turn of something live, then ask what to call; None: nothing. `done` is told the result.
 
@@ -56,7 +69,7 @@ class Outgoing:
 
     def _turn(self, chat: str, priority: Priority) -> AbstractAsyncContextManager[None]:
         to = self.at(chat)
-        return self._budgets.turn(to, "group" if to.startswith("-") else "private", priority)
+        return self._budgets.turn(to, "group" if _is_group(to) else "private", priority)
 
     async def _told(self, chat: str, made: Call, done: Callable[[Json], Awaitable[None]]) -> None:
         await done(await self._called(chat, *made))
@@ -86,7 +99,8 @@ class Outgoing:
             return await self.client.call(method, {"chat_id": int(to), **data})
         except CallError as error:
             if error.code == 429:
-                self._budgets.pause(to, (error.retry_after or 1.0) + _GRACE_S)
+                for key in (to, _SIGN + to):
+                    self._budgets.pause(key, (error.retry_after or 1.0) + _GRACE_S)
             raise
 
     async def _to_the_end(self, work: Awaitable[Json]) -> Json:
@@ -100,11 +114,16 @@ class Outgoing:
             raise
 
 
+def _is_group(chat: str) -> bool:
+    return chat.startswith("-")
+
+
 def _budgets(config: TelegramConfig) -> Budgets:
     """The settings' rates; 0 lifts one."""
     per_s, group, whole = config.chat_per_second, config.group_per_minute, config.global_per_second
     rules = {
         "private": Rule((Rate(_BURST, _BURST / per_s),) if per_s else ()),
+        "sign": Rule((Rate(1, _SIGN_S),) if per_s else ()),
         "group": Rule((Rate(group, 60.0),) if group else ()),
     }
     return Budgets(rules, (Rate(whole, 1.0),) if whole else ())

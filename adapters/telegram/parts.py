@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from adapters.text import Rich, fit, rich, telegram_parts, units
+from adapters.text import Rich, clean, fit, rich, telegram_parts, units
 from adapters.types import Part
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def parts_of(reply: Reply, file_from: int, say: Callable[[str, str], str]) -> li
         payloads.append({"kind": "file", "name": "answer.md", "content": _content(reply)})
     else:
         payloads = [_text(one) for one in _texts(reply.text, allowed, _footer(reply))]
-    payloads += [{"kind": "file", "name": file.name, "content": file.text} for file in files]
+    payloads += [{"kind": "file", "name": _name(file.name), "content": file.text} for file in files]
     if not payloads:
         payloads = [_text(rich("…"))]
     payloads[-1]["buttons"] = keyboard(reply.buttons)
@@ -106,6 +106,12 @@ def _line(source: Source) -> Rich:
 def _http(url: str | None) -> str | None:
     """An address that a person can open from afar, None otherwise."""
     return url if url and url.lower().startswith(("http://", "https://")) else None
+
+
+def _name(name: str) -> str:
+    """A file's name without a path, and without what nobody sees."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return fit("".join(one for one in clean(last) if one.isprintable()).strip(), _TITLE) or "file.txt"
 
 
 def _summary(text: str) -> str:

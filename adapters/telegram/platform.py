@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING
 
 from adapters.telegram.addressed import Ear, Me
 from adapters.telegram.client import Client
-from adapters.telegram.connection import Health, insist
-from adapters.telegram.errands import Errands
+from adapters.telegram.connection import Errands, Health, insist
 from adapters.telegram.files import DownloadError, download
 from adapters.telegram.intake import Intake
 from adapters.telegram.live import Showings
@@ -19,7 +19,7 @@ from adapters.telegram.polling import Polling
 from adapters.telegram.presses import Presses
 from adapters.telegram.sending import Sending
 from adapters.telegram.webhook import Webhook
-from adapters.types import NotSentError, StoppedError
+from adapters.types import NotSentError, RefusedError, StoppedError, UnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from adapters.types import Attachment, CommandSpec, Host, Ledger, Live, Message, Origin, Part, Pressed, Reply, Said, Status
 
 _SEEN = 10_000
+_TOKEN = re.compile(r"\d{1,20}:[A-Za-z0-9_-]{1,100}")
 
 _log = logging.getLogger(__name__)
 
@@ -69,10 +70,11 @@ class TelegramPlatform:
 
     async def run(self, host: Host) -> None:
         """Connect anew and serve until cancelled. Raises `StoppedError`."""
-        token = self._config.token
-        if token is None:
-            raise StoppedError(self._health.stopped("There is no token for Telegram in the settings."))
-        client = Client(self._config, token.get_secret_value())
+        token = self._config.token.get_secret_value().strip() if self._config.token else ""
+        if not _TOKEN.fullmatch(token):
+            reason = "What the settings give as Telegram's token is none." if token else "There is no token for Telegram."
+            raise StoppedError(self._health.stopped(f"{reason} @BotFather gives one."))
+        client = Client(self._config, token)
         self._health.start()
         try:
             await client.open()
@@ -96,11 +98,19 @@ class TelegramPlatform:
             raise NotSentError("not connected to Telegram")
         live = await self._showings.end(origin) if is_first else None
         reply_to = self._reply_to(origin) if is_first or not origin.message.private else None
-        sent = await self._sending.send(origin, part, live, reply_to, tried=tried_s is not None)
-        if is_first:
-            await self._showings.forget(origin)
-        self._out.reserve(origin.message.chat, part.payload.get("left", 0), origin.inbox_id)
+        try:
+            sent = await self._sending.send(origin, part, live, reply_to, tried=tried_s is not None)
+        except (RefusedError, UnknownError) as error:
+            await self._settled(origin, 0 if isinstance(error, RefusedError) else part.payload.get("left", 0), first=is_first)
+            raise
+        await self._settled(origin, part.payload.get("left", 0), first=is_first)
         return sent
+
+    async def _settled(self, origin: Origin, left: int, *, first: bool) -> None:
+        """A part was sent or never will be: nothing live is left of it, and calls are kept for those behind it alone."""
+        self._out.reserve(origin.message.chat, left, origin.inbox_id)
+        if first:
+            await self._showings.forget(origin)
 
     async def accept(self, secret: str | None, body: bytes) -> int:
         """Take an update that was sent to the webhook; returns the HTTP status. `secret`: `X-Telegram-Bot-Api-Secret-Token`."""
@@ -125,8 +135,10 @@ class TelegramPlatform:
             self._out.client, self._out.moved = client, intake.moved
             errands.run(announce(client, self._ledger, self._commands))
             if self._config.mode == "webhook":
-                self._webhook = Webhook(client, intake, self._config, self._health, self._point)
-                await self._webhook.run()
+                webhook = Webhook(client, intake, self._ledger, self._config, self._health, self._point)
+                await webhook.open()
+                self._webhook = webhook
+                await webhook.run()
             await Polling(client, intake, self._config, self._health, self._point).run()
 
     def _intake(self, client: Client, host: Host, ear: Ear, errands: Errands) -> Intake:

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from adapters.telegram import updates as native
+from adapters.telegram.client import CallError
 from adapters.telegram.connection import insist
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _LOOK_S = 0.2
 """While something keeps the offset, what came meanwhile is looked for that often; after a while more rarely."""
 _RARELY_S = 1.0
+_LONGEST_S = 10.0
+"""A chat whose update fails is tried again that often at least."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +51,10 @@ class Polling:
         await insist(self._client, self._health, "deleteWebhook", dict)
         while True:
             updates = await insist(self._client, self._health, "getUpdates", self._question)
-            await self._take(updates if isinstance(updates, list) else [])
+            if not isinstance(updates, list):
+                await self._health.bad(CallError("updates that are no list", 200))
+                continue
+            await self._take(updates)
             await self._rest()
 
     def _question(self) -> dict[str, Any]:
@@ -64,7 +70,7 @@ class Polling:
         self._done |= await self._intake.batch(list(fresh.values()))
         for bundle in self._intake.due():
             self._done |= await self._intake.flush(bundle)
-        self._note({chats[number] for number in fresh}, {chats[number] for number in fresh if self._is_failed(number)})
+        self._note(chats, set(fresh))
         self._move(set(numbered))
         if updates and not numbered:
             await asyncio.sleep(_RARELY_S)  # nothing of it can be confirmed: it comes back at once
@@ -85,13 +91,14 @@ class Polling:
     def _is_failed(self, number: int) -> bool:
         return number not in self._done and not self._intake.holds(number)
 
-    def _note(self, tried: set[str], failed: set[str]) -> None:
-        """A chat whose update failed waits, twice as long each time; the others go on."""
-        for chat in tried - failed:
-            self._failed.pop(chat, None)
-        for chat in failed:
+    def _note(self, chats: dict[int, str], tried: set[int]) -> None:
+        """A chat whose update failed waits, twice as long each time nothing of it was taken; the others go on."""
+        for number in tried:
+            if not self._is_failed(number):
+                self._failed.pop(chats[number], None)
+        for chat in {chats[number] for number in tried if self._is_failed(number)}:
             _, wait_s = self._failed.get(chat, (0.0, 0.0))
-            wait_s = min(2 * wait_s or self._health.patience_s, 60.0)
+            wait_s = min(2 * wait_s or self._health.patience_s, _LONGEST_S)
             self._failed[chat] = time.monotonic() + wait_s, wait_s
 
     def _move(self, fetched: set[int]) -> None:

@@ -117,7 +117,7 @@ def _reply(number: int | None) -> dict[str, Any] | None:
 def _sent(payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if payload["kind"] == "text":
         return "sendMessage", _said(payload)
-    content = payload["content"].encode() or b"\n"
+    content = payload["content"].encode(errors="replace") or b"\n"
     document = InputFile(content, filename=payload["name"])
     return "sendDocument", {"document": document, "reply_markup": _markup(payload)}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from adapters.telegram.addressed import replied_to
-from adapters.telegram.attachments import attachments_of
+from adapters.telegram.files import attachments_of
 from adapters.types import Message, Press
 
 if TYPE_CHECKING:

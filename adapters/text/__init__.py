@@ -10,9 +10,8 @@ What is decided here, for both platforms:
 - HTML and what is Markdown on the platform only (mentions, spoilers, custom emoji) is shown as it was written.
 """
 
-from adapters.text.clean import clean
+from adapters.text.characters import clean, fit, units
 from adapters.text.discord_text import Marked, discord_parts, escape_discord
-from adapters.text.graphemes import fit, units
 from adapters.text.live import discord_live, telegram_live
 from adapters.text.telegram_text import Entity, Rich, rich, telegram_parts
 

@@ -45,11 +45,13 @@ def guarded(runs: list[Run]) -> list[Run]:
 def tamed(runs: list[Run]) -> str:
     """The text alone, as long, with nothing that Telegram would make a link of."""
     text = "".join(run.text for run in runs)
-    pieces, at = [], 0
-    for start, end in _links(text):
-        pieces += [text[at:start], text[start:end].translate(_ALIKE)]
-        at = end
-    return "".join([*pieces, text[at:]])
+    while found := [(start, end) for start, end in _links(text) if text[start:end].translate(_ALIKE) != text[start:end]]:
+        pieces, at = [], 0  # what stood beside a link may be one by itself once that is gone
+        for start, end in found:
+            pieces += [text[at:start], text[start:end].translate(_ALIKE)]
+            at = end
+        text = "".join([*pieces, text[at:]])
+    return text
 
 
 def _links(text: str) -> Iterator[tuple[int, int]]:

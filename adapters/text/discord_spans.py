@@ -32,12 +32,15 @@ _WORD = re.compile(r"[A-Za-z0-9]")
 _EDGES = re.compile(r"(\s*)(.*?)(\s*)", re.DOTALL)
 
 
-def spans(line: list[Run]) -> str:
-    """A line without its quote, heading and marker. What would begin a list or a heading at its start is escaped."""
+def spans(line: list[Run], *, brackets: bool) -> str:
+    """A line without its quote, heading and marker. What would begin a list or a heading at its start is escaped.
+
+    `brackets`: escape `[` too, for somewhere in the message stands code that would be read as the end of a link.
+    """
     text = ""
     for url, group in groupby(merged(line), key=lambda run: run.value("link")):
         inner = [run.without("link") for run in group]
-        shown = _emphasised(inner, start=not text.strip())
+        shown = _emphasised(inner, start=not text.strip(), brackets=brackets and url is None)
         text += shown if url is None else _link(inner, shown, url)
     return text
 
@@ -53,7 +56,9 @@ def _link(inner: list[Run], shown: str, url: str) -> str:
     if same(text, url) and "://" in text:
         return f"<{url}>"
     if not _balanced(text):
-        shown = _emphasised([Run(run.text.replace("[", "(").replace("]", ")"), run.styles) for run in inner], start=False)
+        shown = _emphasised(
+            [Run(run.text.replace("[", "(").replace("]", ")"), run.styles) for run in inner], start=False, brackets=False
+        )
     return f"[{shown}](<{url}>)"
 
 
@@ -66,14 +71,15 @@ def _balanced(text: str) -> bool:
     return depth == 0
 
 
-def _emphasised(line: list[Run], *, start: bool) -> str:
+def _emphasised(line: list[Run], *, start: bool, brackets: bool) -> str:
     text = ""
     open_marks: list[str] = []
     for run, marks in _marked(line):
         kept = _shared(open_marks, marks)
         text += "".join(reversed(open_marks[kept:])) + "".join(marks[kept:])
         open_marks = marks
-        text += _code(run.text) if run.has("code") else _escaped(run.text, start=start and not text.strip())
+        shown = _code(run.text) if run.has("code") else _escaped(run.text, start=start and not text.strip())
+        text += shown.replace("[", "\\[") if brackets and not run.has("code") else shown
     return text + "".join(reversed(open_marks))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from adapters.text.clean import clean
+from adapters.text.characters import clean
 from adapters.text.links import misleading, same
 from adapters.text.runs import Run, Style, merged, plain
 

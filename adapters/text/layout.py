@@ -38,6 +38,14 @@ class _Place:
     lists: list[_List] = field(default_factory=list)
 
 
+def fence_info(info: str) -> tuple[str, str]:
+    """What stands behind a fence: a language, or else a first line that would be lost (a model forgot to break the line)."""
+    language, _, rest = info.strip().partition(" ")
+    if _LANGUAGE.fullmatch(language) and not rest.strip():
+        return language.lower(), ""
+    return "", f"{info.strip()}\n" if info.strip() else ""
+
+
 class Layout:
     """Blocks are added in order; `runs` is the whole."""
 
@@ -75,12 +83,12 @@ class Layout:
 
     def code(self, text: str, info: str) -> None:
         """Fenced or indented code. Empty code is left out: Discord would show its fences."""
-        text = text.strip("\n").expandtabs(4)
+        language, first = fence_info(info)
+        text = (first + text.strip("\n")).expandtabs(4)
         if not text.strip():
             return
         self._gap(1 if self._places[-1].lists else 2, ())
-        word = (info.split() or [""])[0]
-        self.runs.append(Run(text, (Style("pre", word.lower() if _LANGUAGE.fullmatch(word) else ""),)))
+        self.runs.append(Run(text, (Style("pre", language),)))
         self._after_marker = False
 
     def open_quote(self) -> None:

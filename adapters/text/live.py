@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeVar
 
-from adapters.text.clean import clean
-from adapters.text.discord_lines import serialised
-from adapters.text.graphemes import blank, boundary, units
+from adapters.text.characters import blank, boundary, clean, units
+from adapters.text.discord_text import serialised
 from adapters.text.markdown import read
 from adapters.text.runs import Run, plain
 from adapters.text.telegram_text import Rich, rendered, rich_size
@@ -81,7 +80,7 @@ def _last(
         part = render(runs)
         if size(part) <= limit:
             return None if blank(plain(runs)) else part
-        room = min(room, limit) * 4 // 5
+        room = min(room, limit) * 9 // 10
 
 
 def _end(source: str, limit: int) -> tuple[str, bool]:

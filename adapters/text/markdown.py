@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
-from adapters.text.clean import clean
+from adapters.text.characters import clean
 from adapters.text.inline import inline_runs
-from adapters.text.layout import Layout
+from adapters.text.layout import Layout, fence_info
 from adapters.text.links import Links
 from adapters.text.runs import Run, Style, Styled
 from adapters.text.tables import table_runs
@@ -95,14 +95,16 @@ def _container(tokens: Sequence[Token], at: int, layout: Layout) -> None:
 def _as_written(source: str) -> list[Run]:
     """The source itself; of its Markdown only fenced code is kept."""
     runs: list[Run] = []
-    fence = language = None
+    fence, language = None, ""
     for line in source.splitlines(keepends=True):
         found = _FENCE.match(line.rstrip("\n"))
         if fence is None and found is not None:
-            fence, language = found[1], found[2].strip()
+            fence = found[1]
+            language, first = fence_info(found[2])
+            runs.append(Run(first, (Style("pre", language),)))
         elif fence is not None and found is not None and found[1].startswith(fence) and not found[2].strip():
             fence = None
             runs.append(Run("\n"))
         else:
-            runs.append(Run(line, () if fence is None else (Style("pre", language or ""),)))
+            runs.append(Run(line, () if fence is None else (Style("pre", language),)))
     return runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeVar
 
-from adapters.text.graphemes import blank, boundary, reach, units
+from adapters.text.characters import blank, boundary, reach, units
 from adapters.text.runs import Run, plain
 
 if TYPE_CHECKING:

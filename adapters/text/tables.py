@@ -86,13 +86,17 @@ def _list(rows: list[list[Cell]], base: Styles) -> list[Run]:
 
 
 def _item(header: list[Cell], row: list[Cell], base: Styles) -> list[Run]:
-    lines = [
-        [*([Run(plain(name).strip() + ":", (*base, Style("bold"))), Run(" ", base)] if plain(name).strip() else []), *cell]
-        for name, cell in zip(header, row, strict=True)
-        if plain(cell).strip()
-    ]
+    lines = [line for name, cell in zip(header, row, strict=True) if (line := _labelled(plain(name).strip(), cell, base))]
     marker = [Run("•", (*base, Style("marker"))), Run(" ", base)]
     return [*marker, *_joined(lines, Run("\n  ", base))] if lines else []
+
+
+def _labelled(name: str, cell: Cell, base: Styles) -> list[Run]:
+    """A cell after its header; an empty one is a dash."""
+    if not name:
+        return cell
+    shown = cell if plain(cell).strip() else [Run("–", base)]
+    return [Run(f"{name}:", (*base, Style("bold"))), Run(" ", base), *shown]
 
 
 def _joined(pieces: list[list[Run]], between: Run) -> list[Run]:

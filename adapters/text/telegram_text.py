@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from adapters.text.autolinks import guarded, tamed
-from adapters.text.clean import clean
-from adapters.text.graphemes import units
+from adapters.text.characters import clean, units
 from adapters.text.markdown import read
 from adapters.text.runs import Run, Style, common, merged
 from adapters.text.split import split
@@ -144,7 +143,10 @@ def _apart(run: Run) -> Run:
         return Run(run.text, tuple(style for style in run.styles if style.kind == "pre"))
     if run.has("code"):
         return Run(run.text, tuple(style for style in run.styles if style.kind in {"code", "quote"}))
-    return run.without("marker")
+    kinds: dict[EntityType, Style] = {}
+    for style in run.without("marker").styles:
+        kinds.setdefault(_TYPES[style.kind], style)  # a heading is bold already
+    return Run(run.text, tuple(kinds.values()))
 
 
 def _entity(kind: EntityType, value: str, text: str, start: int) -> Entity | None:

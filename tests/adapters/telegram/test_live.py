@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -183,14 +184,15 @@ async def test_drafts_keep_to_the_budget_and_say_the_newest(rig: Telegram) -> No
 
 
 async def test_a_group_keeps_a_call_for_each_part(rig: Telegram) -> None:
-    async with House(rig, group_per_minute=4) as house:
+    async with House(rig, group_per_minute=3) as house:
+        house.platform._showings._group_s = 0
         nora = rig.person("Nora")
         group = rig.supergroup("Home", nora)
         nora.say("@grillon_bot how?", group)
         origin = await house.origin()
         await show(house, origin, "x " * 3000)
         task = asyncio.create_task(show(house, origin, "x " * 3500))
-        await asyncio.sleep(4.5)
+        await asyncio.sleep(0.3)
         assert not task.done()
         task.cancel()
         parts = house.platform.parts(origin, Reply("x " * 3500))
@@ -198,3 +200,30 @@ async def test_a_group_keeps_a_call_for_each_part(rig: Telegram) -> None:
             await asyncio.wait_for(house.platform.send(origin, part, f"1.{n}"), 1)
         assert len(parts) == 2
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_in_a_group_it_edits_at_a_pace(rig: Telegram) -> None:
+    async with House(rig, group_per_minute=20) as house:
+        house.platform._showings._group_s = 0.5
+        nora = rig.person("Nora")
+        group = rig.supergroup("Home", nora)
+        nora.say("@grillon_bot how?", group)
+        origin = await house.origin()
+        for n in range(4):
+            await show(house, origin, f"word {n}")
+        (shown,) = rig.ledger.by_bot(group.id)
+        times = [version.at for version in shown.history]
+        assert len(times) == 4
+        assert all(after - before > 0.4 for before, after in pairwise(times))
+
+
+async def test_a_note_in_a_group_is_a_message_when_the_wait_is_worth_it(rig: Telegram, house: House) -> None:
+    nora = rig.person("Nora")
+    group = rig.supergroup("Home", nora)
+    nora.say("@grillon_bot how?", group)
+    origin = await house.origin()
+    assert await show(house, origin, note="in line") is None
+    house.platform._showings._all[1].began -= 3
+    live = await show(house, origin, note="in line")
+    assert live is not None
+    assert await show(house, origin, "Turn") == live

@@ -134,13 +134,14 @@ async def test_a_poll_that_fails_is_asked_again(rig: Telegram, house: House, kin
 
 
 async def test_the_network_goes_and_comes_back(rig: Telegram, house: House) -> None:
-    nora = rig.person("Nora")
+    nora, states = rig.person("Nora"), []
     async with rig.offline():
         await asyncio.sleep(0.3)
-        assert house.platform.status.state == "waiting"
+        states.append(house.platform.status.state)
         nora.say("said meanwhile")
     await house.host.has(1)
-    assert house.platform.status.state == "serving"
+    states.append(house.platform.status.state)
+    assert states == ["waiting", "serving"]
     assert house.platform.status.good_at is not None
 
 
@@ -153,6 +154,14 @@ async def test_a_bad_token_stops_it_with_a_sentence_without_the_token(rig: Teleg
     while error is not None:
         assert "wrong-token-here" not in repr(error)
         error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("token", [None, "", "abc", "1:a b", "1:a/../getMe?"])
+async def test_what_is_no_token_stops_it_before_any_call(rig: Telegram, token: str | None) -> None:
+    house = House(rig, token=token)
+    with pytest.raises(StoppedError):
+        await house.platform.run(house.host)
+    assert not rig.ledger.calls
 
 
 async def test_three_conflicts_in_a_row_stop_it(rig: Telegram, house: House) -> None:

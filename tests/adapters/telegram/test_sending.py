@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from adapters.types import Button, File, NotSentError, Origin, Part, RefusedError, Reply, Source, UnknownError
+from adapters.types import Button, File, Live, NotSentError, Origin, Part, RefusedError, Reply, Source, UnknownError
 from tests.adapters.telegram.house import House, until
 from tests.rigs.telegram import Limits
 
@@ -250,6 +250,19 @@ async def test_a_live_message_that_is_gone_is_not_missed(rig: Telegram, house: H
         await house.platform.send(origin, part, "1.0", tried_s=2)
     await house.platform.send(origin, part, "1.0")
     assert [one.text for one in said(rig, group.id)] == ["Hello"]
+
+
+async def test_a_part_that_is_refused_leaves_nothing_behind(rig: Telegram, house: House) -> None:
+    nora = rig.person("Nora")
+    group = rig.supergroup("Home", nora)
+    nora.say("@grillon_bot hello", group)
+    origin = await house.origin()
+    live = await house.platform.show(origin, lambda: Live("Hel"))
+    group.mute_bot()
+    with pytest.raises(RefusedError):
+        await deliver(house, Reply("Hello"), live=live)
+    assert not await house.ledger.all("live.")
+    assert not house.platform._showings._all
 
 
 async def test_before_it_runs_nothing_was_sent(rig: Telegram, house: House) -> None:

@@ -1,4 +1,4 @@
-"""Where a text may be cut without breaking a character that a person sees, and how long it is for a platform."""
+"""Characters as a person sees them: what nobody sees is removed, what belongs together is not cut, and how long a text is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,39 @@ _LONGEST = 64
 """Code points after which even a character that goes on is cut: nothing that people write is longer."""
 
 _BLANK = re.compile(r"[\s\u2800]*")
+
+_PICTURE = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff"
+_PICTURE += "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+"""What can be an emoji, as the inside of a character class."""
+
+_JOINING = "\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\ua840-\ua87f\ufb50-\ufdff\ufe70-\ufefc"
+"""Scripts in which a (non-)joiner between two letters changes their shape: Arabic to Sinhala, Burmese, Khmer, Mongolian."""
+
+_INVISIBLE = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufdd0-\ufdef\ufffe\uffff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+_STRANGE = re.compile(f"[{_INVISIBLE}\r\x85\u2028\u2029\u2800\ud800-\udfff]|[{_MARKS}]{{9}}")
+_NEWLINES = re.compile("\r\n?|[\x85\u2028\u2029]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_PILE = re.compile(f"([{_MARKS}]{{8}})[{_MARKS}]+")
+_KEPT = re.compile(
+    f"(?P<flag>\U0001f3f4[\U000e0061-\U000e007a\U000e0030-\U000e0039]{{3,6}}\U000e007f)"
+    f"|(?P<emoji>[{_PICTURE}][\ufe0e\ufe0f]?[\U0001f3fb-\U0001f3ff]?(?:\u200d(?=[{_PICTURE}]))?)"
+    "|(?P<key>[0-9#*]\ufe0f(?=\u20e3))"
+    f"|(?P<letters>(?<=[{_JOINING}])[\u200c\u200d](?=[{_JOINING}]))"
+    f"|[{_INVISIBLE}]"
+)
+
+
+def clean(text: str) -> str:
+    """A text without what nobody sees, with `\\n` as its only line break. Cheap when there is nothing to do."""
+    if not _STRANGE.search(text):
+        return text
+    text = _SURROGATES.sub("\ufffd", _NEWLINES.sub("\n", text)).replace("\u2800", " ")
+    return _PILE.sub(r"\1", _KEPT.sub(lambda found: found[0] if found.lastgroup else "", text))
 
 
 def units(text: str) -> int:
@@ -27,12 +60,12 @@ def reach(text: str, start: int, room: int) -> int:
 def boundary(text: str, start: int, end: int) -> int:
     """The last offset at most `end` where a character that a person sees ends; the end of the first one when it is longer."""
     for at in range(end, max(start, end - _LONGEST), -1):
-        if at >= len(text) or not _goes_on(text, at):
+        if at >= len(text) or not _goes_on(text, at, start):
             return at
     if end - start > _LONGEST:
         return end
     for at in range(max(end, start + 1), min(len(text), start + _LONGEST)):
-        if not _goes_on(text, at):
+        if not _goes_on(text, at, start):
             return at
     return min(len(text), start + _LONGEST)
 
@@ -56,7 +89,7 @@ def blank(text: str) -> bool:
     return _BLANK.fullmatch(text) is not None
 
 
-def _goes_on(text: str, at: int) -> bool:
+def _goes_on(text: str, at: int, start: int) -> bool:
     """Whether the character before `at` goes on there (a close reading of Unicode's annex 29, on the safe side)."""
     before, after = text[at - 1], text[at]
     if before < "\u0300" and after < "\u0300":
@@ -67,19 +100,19 @@ def _goes_on(text: str, at: int) -> bool:
         return True
     if _virama(before) and unicodedata.category(after) == "Lo":
         return True
-    return _flag(text, at) or _hangul(before, after)
+    return _flag(text, at, start) or _hangul(before, after)
 
 
 def _virama(char: str) -> bool:
     return unicodedata.combining(char) == 9
 
 
-def _flag(text: str, at: int) -> bool:
-    """Two regional indicators make a flag: whether `at` stands within one."""
+def _flag(text: str, at: int, start: int) -> bool:
+    """Two regional indicators make a flag: whether `at` stands within one, when a character begins at `start`."""
     if not (_indicator(text[at - 1]) and _indicator(text[at])):
         return False
     first = at
-    while first > max(0, at - 2 * _LONGEST) and _indicator(text[first - 1]):
+    while first > start and _indicator(text[first - 1]):
         first -= 1
     return (at - first) % 2 == 1
 
