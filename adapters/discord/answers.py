@@ -98,7 +98,17 @@ class Answers:
             visit = await self._visits.next(message.sender, token.id, _VISIT_S)
             if visit is None:
                 raise NotSentError(f"{error}; kept for the person's next command", _LATER_S) from error
-            return await self._follow_up(visit, part, None)
+            return await self._visit(visit, part)
+
+    async def _visit(self, visit: Token, part: Part) -> str:
+        """By another interaction of that person, whose own reply must be there before."""
+        await self._visits.open(visit.id)
+        if visit.original:
+            try:
+                await self._calls.settle(visit.id, f"{visit.webhook}/messages/@original", body_of({"content": "…"}))
+            except RestError as error:
+                raise NotSentError(str(error), _LATER_S) from error
+        return await self._follow_up(visit, part, None)
 
     async def _private_channel(self, message: Message) -> str:
         if message.private:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from typing import TYPE_CHECKING, TypeVar
 
 from adapters.discord.errors import PausedError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _KIND = "channel"
 _WINDOW_S = 5.0
+_MOST = 5000
 
 
 class Calls:
@@ -27,6 +29,7 @@ class Calls:
     def __init__(self, rest: Rest, budgets: DiscordBudgets) -> None:
         self.rest = rest
         self._budgets = _budgets(budgets)
+        self._edited: OrderedDict[str, None] = OrderedDict()
 
     async def call(self, place: str, method: str, path: str, body: Json | None = None, *, files: tuple[File, ...] = ()) -> Json:
         """One call, one at a time in each place, after any pause there. Raises `RestError`.
@@ -41,6 +44,13 @@ class Calls:
         `body` is made when there is room for the call; when it is None there is no call, and None is returned.
         """
         return await self._made(place, method, path, body, (), Priority.LIVE)
+
+    async def settle(self, place: str, path: str, body: Json) -> None:
+        """Let an interaction's own reply say something, unless it does: the first further message would take its place.
+
+        Raises `RestError`.
+        """
+        await self._made(place, "PATCH", path, lambda: None if place in self._edited else body, (), Priority.FINAL)
 
     async def urgent(self, method: str, path: str, body: Json) -> None:
         """A first response to an interaction: it has a limit of its own, and cannot wait. Raises `RestError`."""
@@ -61,12 +71,20 @@ class Calls:
                 return None
             known = not path.startswith("/webhooks/")
             try:
-                return await _to_its_end(self.rest.call(method, path, made or None, files=files, known=known))
+                told = await _to_its_end(self.rest.call(method, path, made or None, files=files, known=known))
             except PausedError as error:
                 if error.everywhere:
                     self._budgets.pause_all(error.retry_after)
                 self._budgets.pause(place, error.retry_after)
                 raise
+            if method == "PATCH":
+                self._note_edited(place)
+            return told
+
+    def _note_edited(self, place: str) -> None:
+        self._edited[place] = None
+        while len(self._edited) > _MOST:
+            self._edited.popitem(last=False)
 
 
 def _budgets(config: DiscordBudgets) -> Budgets:

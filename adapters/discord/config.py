@@ -17,7 +17,7 @@ class DiscordBudgets(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    channel_per_5_s: int = Field(default=5, ge=0, le=500, description="calls in one channel in any 5 s")
+    channel_per_5_s: int = Field(default=8, ge=0, le=500, description="calls in one channel in any 5 s")
     edit_every_s: float = Field(default=1.0, ge=0, le=60, description="seconds between two views of an answer that is written")
     global_per_s: int = Field(default=45, ge=0, le=1000, description="calls a second over all channels; Discord allows 50")
     identifies_per_day: int = Field(
@@ -38,6 +38,7 @@ class DiscordDeadlines(BaseModel):
     nonce_s: float = Field(default=120, gt=0, le=300, description="how long a message that is sent twice is known to Discord")
     request_s: float = Field(default=15, gt=0, le=120, description="how long one call may take")
     download_s: float = Field(default=120, gt=0, le=600, description="how long one attachment may take")
+    silence_s: float = Field(default=60.0, gt=0, le=300, description="a connection that says nothing for so long is given up")
     reconnect_s: float = Field(default=1.0, gt=0, le=60, description="the first wait before a new connection; it doubles")
     reidentify_s: float = Field(default=5.0, gt=0, le=60, description="the wait before a new session when the old one is void")
     paste_s: float = Field(default=1.2, ge=0, le=5, description="how long the second half of a split paste is waited for")

@@ -64,6 +64,10 @@ class AnsweredError(RestError):
         return self.status == 404 or self.code in (UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION, EXPIRED_TOKEN)
 
 
+class LostError(Exception):
+    """The connection ended, or never was: begin with a new one."""
+
+
 def undelivered(error: RestError) -> NotSentError | RefusedError:
     """What a failed call means for the delivery, when it is known that nothing arrived."""
     if isinstance(error, PausedError):

@@ -18,6 +18,7 @@ import discord
 import yarl
 from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 
+from adapters.discord.errors import LostError
 from adapters.types import StoppedError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from adapters.discord.payloads import Json
 
 _CONNECT_S = 30.0
+_SIGN_IN_S = 10.0
 _LONGEST_S = 8.0
 _LOST = (OSError, TimeoutError, aiohttp.ClientError, discord.HTTPException)
 _STOPPED = {
@@ -62,6 +64,7 @@ class Gateway(discord.Client):
         address_library(config)
         super().__init__(
             intents=discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=config.message_content),
+            heartbeat_timeout=config.deadlines.silence_s,
             max_messages=None,
             guild_ready_timeout=0,
             chunk_guilds_at_startup=False,
@@ -100,14 +103,17 @@ class Gateway(discord.Client):
         await self._identify()
 
     async def sign_in(self, token: str) -> None:
-        """Check the token. Raises `StoppedError` when Discord does not know it."""
+        """Check the token. Raises `StoppedError` when Discord does not know it, `LostError` when it cannot be asked."""
         try:
-            await self.login(token)
+            async with asyncio.timeout(_SIGN_IN_S):
+                await self.login(token)
         except discord.LoginFailure as error:
             raise StoppedError(_STOPPED[4004].replace("gateway code 4004", "401")) from error
+        except _LOST as error:
+            raise LostError(f"Discord is not reached ({type(error).__name__})") from error
 
     async def listen(self, session: Session | None) -> None:
-        """Receive events until cancelled. Raises `StoppedError`; a close of another kind ends it: begin with a new client."""
+        """Receive events until cancelled. Raises `StoppedError`, `LostError`: begin with a new client."""
         failures = 0
         while True:
             began_at = time.monotonic()
@@ -119,7 +125,7 @@ class Gateway(discord.Client):
             except discord.ConnectionClosed as error:
                 if error.code in _STOPPED:
                     raise StoppedError(_STOPPED[error.code]) from error
-                raise
+                raise LostError(f"Discord closed the connection ({error.code})") from error
             except _LOST as error:
                 session = self.session or session
                 self.detail = f"the connection to Discord was lost ({type(error).__name__}); it is tried again"

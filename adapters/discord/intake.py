@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 import time
 from typing import TYPE_CHECKING
 
 from adapters.discord.errors import UNKNOWN_CHANNEL, AnsweredError
+from adapters.discord.gate import Gate
 from adapters.discord.history import missed
-from adapters.discord.lane import Heard, Lane, Takers, same_paste
-from adapters.discord.messages import (
-    Me,
-    Where,
-    holds_anything,
-    message_of,
-    pings,
-    written_by_person,
-)
+from adapters.discord.lane import Heard, Lane, Takers
+from adapters.discord.messages import Me, written_by_person
 from adapters.discord.payloads import snowflake_at
-from adapters.discord.places import THREADS
-from adapters.types import Said
+from adapters.discord.storing import Storing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from adapters.discord.config import DiscordConfig
     from adapters.discord.members import Members
     from adapters.discord.payloads import Json
     from adapters.discord.places import Place, Places
     from adapters.discord.rest import Rest
-    from adapters.types import Host, Ledger, Message
+    from adapters.types import Host, Ledger, Message, Said
 
-_TRIES = 5
-_POISON = "poison:"
 _SEEN = "seen"
-
-_log = logging.getLogger(__name__)
 
 
 class Intake:
@@ -56,28 +43,25 @@ class Intake:
         host: Host,
         me: Me,
         *,
-        say_at_once: Callable[[Message, Said], Awaitable[None]],
+        say_at_once: Callable[[Message, Said], None],
         foreign: Callable[[Json], None],
         point: Callable[[str], None],
     ) -> None:
         self._config = config
         self._ledger = ledger
         self._places = places
-        self._members = members
         self._rest = rest
-        self._host = host
         self._me = me
-        self._say_at_once = say_at_once
         self._foreign = foreign
         self._point = point
-        self._free = frozenset(config.free_chats)
+        self._gate = Gate(me, places, frozenset(config.free_chats))
         self._lanes: dict[str, Lane] = {}
         self._cursors: dict[str, tuple[str | None, int]] = {}
-        self._joined: dict[str, list[Json]] = {}
         self._seen = 0
         self._fresh, self._verify = False, False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._takers = Takers(self._store, self._change, self._missed, self._failed)
+        self._storing = Storing(ledger, places, members, rest, host, me, say_at_once=say_at_once, point=point)
+        self._takers = Takers(self._storing.store, self._storing.change, self._missed, self._storing.failed)
 
     async def load(self) -> None:
         """Where a former process was. Of a fresh install nothing is read back: it has seen all there was."""
@@ -96,7 +80,7 @@ class Intake:
         if str(data["author"]["id"]) == self._me.user:
             self._foreign(data)
         lane = self._lane(str(data["channel_id"]), data.get("guild_id"))
-        wanted = self._wanted(data, lane) or (lane.continues(data) and written_by_person(data))
+        wanted = self._gate.wanted(data, lane.channel, lane.guild) or (lane.continues(data) and written_by_person(data))
         self._hear(lane, Heard(int(data["id"]), data if wanted else None))
 
     def message_update(self, data: Json) -> None:
@@ -104,7 +88,7 @@ class Intake:
         if not data.get("edited_timestamp") or not data.get("author"):
             return
         lane = self._lane(str(data["channel_id"]), data.get("guild_id"))
-        if self._wanted(data, lane) or str(data["id"]) in self._joined:
+        if self._gate.wanted(data, lane.channel, lane.guild) or self._storing.joined(str(data["id"])):
             self._hear(lane, Heard(int(data["id"]), data, "edit"))
 
     def message_delete(self, data: Json) -> None:
@@ -198,107 +182,18 @@ class Intake:
         finally:
             lane.busy = False
 
-    def _wanted(self, data: Json, lane: Lane) -> bool:
-        """Whether it is for the bot, and more than its name."""
-        if not written_by_person(data) or not holds_anything(data, self._me):
-            return False
-        return lane.guild is None or pings(data, self._me) or self._is_free(lane.channel)
-
-    def _is_free(self, channel: str) -> bool:
-        place = self._places.get(channel)
-        return channel in self._free or (place is not None and place.parent in self._free)
-
     async def _missed(self, lane: Lane) -> list[Heard]:
         """The history behind a lane's cursor, through the same gate."""
-        if self._free and lane.guild is not None:
+        if self._config.free_chats and lane.guild is not None:
             await self._places.look_up(lane.channel, self._rest)
-        found: list[Heard] = []
-        before: Json = {}
         try:
             told = await missed(self._rest, self._config, lane.channel, lane.cursor or 0)
         except AnsweredError as error:
             if error.code == UNKNOWN_CHANNEL:
                 await self._ledger.put(lane.key, None)
             raise
-        for data in told:
+        for _ in told:
             self._point("fetch")
-            sender = data["author"]["id"]
-            half = sender in before and same_paste(before[sender], data) and written_by_person(data)
-            wanted = self._wanted(data, lane) or (half and holds_anything(data, self._me))
-            before.pop(sender, None)
-            if wanted:
-                before[sender] = data
-            found.append(Heard(int(data["id"]), data if wanted else None))
-        return found
-
-    async def _store(self, lane: Lane, pieces: list[Heard], last: int) -> None:
-        message = await self._message(lane, [piece.told for piece in pieces])
-        if lane.kept is None:  # else a message that is refused now would be lost to the next process
-            lane.kept = pieces[0].id - 1
-            await self._ledger.put(lane.key, str(lane.kept))
-        taken = await self._host.receive(message, (lane.key, str(last)))
-        self._point("confirm")
-        if len(pieces) > 1:
-            self._note_joined([piece.told for piece in pieces])
-        if isinstance(taken, Said):
-            await self._say_at_once(message, taken)
-
-    async def _message(self, lane: Lane, pieces: list[Json]) -> Message:
-        chat, thread = lane.channel, None
-        if lane.guild is not None:
-            chat, thread = await self._chat(lane.channel)
-        roles = await self._members.roles(pieces[0]["author"]["id"], lane.guild, pieces[0].get("member"))
-        return message_of(pieces, Where(chat, thread, lane.guild), roles, self._me)
-
-    async def _chat(self, channel: str) -> tuple[str, str | None]:
-        try:
-            place = await self._places.look_up(channel, self._rest)
-        except AnsweredError:
-            return channel, None
-        return (place.parent, channel) if place.kind in THREADS and place.parent else (channel, None)
-
-    async def _change(self, lane: Lane, heard: Heard) -> None:
-        """Tell of an edit or a deletion. One that fails is told once more, then left: the message itself is kept in any case."""
-        for last in (False, True):
-            try:
-                if heard.kind == "delete":
-                    await self._host.deleted("discord", self._me.user, [str(heard.id)])
-                else:
-                    await self._host.edited(await self._message(lane, self._pieces(heard)))
-            except Exception as error:  # noqa: BLE001 -- logged; a change that nobody can take must not stop the channel
-                _log.error("discord: change not taken id=%d kind=%s error=%s", heard.id, heard.kind, type(error).__name__)
-                if not last:
-                    await asyncio.sleep(0.5)
-            else:
-                return
-
-    def _pieces(self, heard: Heard) -> list[Json]:
-        """An edited message; where it is a piece of a paste, with the others."""
-        pieces = self._joined.get(str(heard.id))
-        if pieces is None:
-            return [heard.told]
-        n = next(n for n, piece in enumerate(pieces) if str(piece["id"]) == str(heard.id))
-        pieces[n] = {**pieces[n], **heard.told}
-        return pieces
-
-    def _note_joined(self, pieces: list[Json]) -> None:
-        while len(self._joined) > 50:
-            self._joined.pop(next(iter(self._joined)))
-        self._joined.update({str(piece["id"]): pieces for piece in pieces})
-
-    async def _failed(self, lane: Lane, heard: Heard) -> bool:
-        """Count a try, lasting; after the fifth the message is set aside. What cannot be counted was not the message's fault."""
-        key = f"{_POISON}{heard.id}"
-        try:
-            tries = json.loads(await self._ledger.get(key) or "0") + 1
-            await self._ledger.put(key, json.dumps(tries))
-            if tries < _TRIES:
-                return False
-            await self._ledger.put(f"aside:{heard.id}", lane.channel)
-            await self._ledger.put(lane.key, str(heard.id))
-            await self._ledger.put(key, None)
-        except Exception as error:  # noqa: BLE001 -- the store is down: everything waits until it is back
-            _log.error("discord: nothing can be stored error=%s", type(error).__name__)
-            return False
-        _log.error("discord: message set aside after %d tries id=%d channel=%s", tries, heard.id, lane.channel)
-        return True
+        return [
+            Heard(int(data["id"]), data if wanted else None) for data, wanted in self._gate.sift(told, lane.channel, lane.guild)
+        ]

@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import time
-from collections import OrderedDict
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from adapters.discord.allowance import Identifies, InvalidRequests, Starts
+from adapters.discord.answers import Answers
 from adapters.discord.attachments import fetched
-from adapters.discord.gateway import Gateway, Session
+from adapters.discord.calls import Calls
+from adapters.discord.errors import LostError
+from adapters.discord.gateway import Gateway
+from adapters.discord.live import Lives
 from adapters.discord.messages import NAME, Me
+from adapters.discord.own import Own
 from adapters.discord.parts import parts_of
-from adapters.discord.payloads import time_of
 from adapters.discord.places import Places
 from adapters.discord.rest import Rest
 from adapters.discord.running import Running
+from adapters.discord.sender import Sender
+from adapters.discord.sessions import Sessions
 from adapters.discord.tokens import Visits
-from adapters.types import NotSentError, Status, StoppedError
+from adapters.types import Status, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from adapters.discord.config import DiscordConfig
-    from adapters.discord.payloads import Json
     from adapters.types import Attachment, CommandSpec, Host, Ledger, Live, Origin, Part, Reply
 
-_SESSION = "session"
 _KEEP_S = 2.0
 _CALM_S = 60.0
-_NONCES = 5000
-_GRACE_S = 3.0
-"""Messages so soon after the start may be a former process's."""
+_LONGEST_S = 8.0
 
 _log = logging.getLogger(__name__)
 
@@ -70,17 +69,17 @@ class DiscordPlatform:
         self._identifies = Identifies(ledger, config.budgets.identifies_per_day)
         self._starts = Starts(ledger)
         self._invalid = InvalidRequests(config.budgets.invalid_per_10_min)
-        self._nonces: OrderedDict[str, None] = OrderedDict()
+        self._own = Own()
         self._visits = Visits()
-        self._kept_session: Session | None = None
-        wanted = json.dumps([sorted(self._role_ids), config.message_content, config.gateway])
-        self._fingerprint = hashlib.sha256(wanted.encode()).hexdigest()[:16]
-        self._running: Running | None = None
+        self._sessions = Sessions(ledger, [sorted(self._role_ids), config.message_content, config.gateway])
+        self._rest = Rest(config, self._invalid)
+        self._calls = Calls(self._rest, config.budgets)
+        self._sender = Sender(config, self._calls, sent=self._own.note, point=point)
+        self._answers = Answers(self._calls, self._sender, self._visits)
+        self._lives = Lives(config, self._calls, self._sender, self._visits, sent=self._own.note, point=point)
         self._gateway: Gateway | None = None
         self._detail = ""
-        self._foreign = False
-        self._stopped = False
-        self._began_at = time.time()
+        self._stopped = self._started = False
         logging.getLogger("discord").setLevel(logging.WARNING)
         if config.free_chats and not config.message_content:
             _log.warning("discord: free_chats need discord.message_content = true, and the intent in the developer portal")
@@ -90,7 +89,7 @@ class DiscordPlatform:
         """How it is now."""
         gateway = self._gateway
         good_at = gateway.heard_at if gateway else None
-        warning = "Another daemon answers with the same token. " if self._foreign else ""
+        warning = "Another daemon answers with the same token. " if self._own.foreign else ""
         if self._stopped:
             return Status("stopped", good_at, self._detail)
         if gateway is None:
@@ -106,16 +105,15 @@ class DiscordPlatform:
         except StoppedError as error:
             self._stopped, self._detail = True, str(error)
             raise
-        except Exception as error:
-            self._detail = f"the connection to Discord ended ({type(error).__name__}); it is tried again"
+        except (LostError, IdentifyLimitError) as error:
+            self._detail = f"{error}; it is tried again"
             raise
         finally:
-            self._running = self._gateway = None
+            self._gateway = None
 
     async def show(self, origin: Origin, live: Callable[[], Live | None]) -> str | None:
         """Show how an answer is coming on; nothing while there is no connection."""
-        running = self._running
-        return origin.live if running is None else await running.lives.show(origin, live)
+        return await self._lives.show(origin, live)
 
     def parts(self, origin: Origin, reply: Reply) -> Sequence[Part]:
         """The messages of a reply."""
@@ -123,46 +121,61 @@ class DiscordPlatform:
 
     async def send(self, origin: Origin, part: Part, key: str, *, tried_s: float | None = None) -> str | None:
         """Send one part and return its id. Raises `NotSentError`, `UnknownError`, `RefusedError`."""
-        if self._running is None:
-            raise NotSentError("there is no connection to Discord", 2.0)
-        return await self._running.answers.send(origin, part, key, tried_s)
+        return await self._answers.send(origin, part, key, tried_s)
 
     async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
-        """Download a file that came with a message. Raises `UnfetchableError`, `RestError`, `NotSentError`."""
-        if self._running is None:
-            raise NotSentError("there is no connection to Discord", 2.0)
-        return await fetched(self._running.rest, attachment, limit_bytes, api_base=self._config.api_base)
+        """Download a file that came with a message. Raises `UnfetchableError`, `RestError`."""
+        return await fetched(self._rest, attachment, limit_bytes, api_base=self._config.api_base)
 
     async def _run(self, host: Host) -> None:
         token = self._config.token.get_secret_value().strip() if self._config.token else ""
         if not token:
             raise StoppedError("There is no Discord token. Put it into the settings as discord.token.")
-        self._stopped, self._detail = False, ""
-        await self._starts.space(self._note)
-        await self._invalid.load(self._ledger)
+        self._stopped = False
+        if not self._started:  # what is tried again within a process is no crash loop
+            self._started = True
+            await self._starts.space(self._note)
+            await self._invalid.load(self._ledger)
         await self._await_identify()
         async with AsyncExitStack() as stack:
-            rest = Rest(self._config, token, self._invalid)
-            stack.push_async_callback(rest.close)
-            gateway = Gateway(self._config, self._identify)
+            self._rest.open()
+            stack.push_async_callback(self._rest.close)
+            gateway = await self._signed_in(token)
             stack.push_async_callback(gateway.leave)
-            await gateway.sign_in(token)
-            running = await self._begin(rest, gateway, host)
+            running = await self._begin(gateway, host)
             stack.push_async_callback(running.close)
             gateway.take(running.handlers)
-            self._running, self._gateway, self._detail = running, gateway, ""
+            self._gateway, self._detail = gateway, ""
             await self._serve(gateway, running, stack)
 
-    async def _begin(self, rest: Rest, gateway: Gateway, host: Host) -> Running:
+    async def _signed_in(self, token: str) -> Gateway:
+        """A new client, as soon as Discord can be reached."""
+        for tries in range(1_000_000):
+            gateway = Gateway(self._config, self._identify)
+            try:
+                await gateway.sign_in(token)
+            except LostError as error:
+                self._detail = f"{error}; it is tried again"
+                await gateway.leave()
+                await asyncio.sleep(min(self._config.deadlines.reconnect_s * 2.0 ** min(tries, 10), _LONGEST_S))
+            except BaseException:
+                await gateway.leave()
+                raise
+            else:
+                return gateway
+        raise AssertionError("the tries never end")
+
+    async def _begin(self, gateway: Gateway, host: Host) -> Running:
         assert gateway.user is not None
         assert gateway.application_id is not None
         me = Me(str(gateway.user.id), str(gateway.application_id))
+        self._sender.me = me.user
         places = Places(self._ledger, self._role_ids)
         await places.load()
         running = Running(
             self._config,
             self._ledger,
-            rest,
+            self._calls,
             places,
             host,
             me,
@@ -170,8 +183,8 @@ class DiscordPlatform:
             say=self._say,
             commands=self._commands,
             counts=self._role_ids,
-            sent=self._note_nonce,
-            own=self._own,
+            sent=self._own.note,
+            own=self._own.came_back,
             point=self._point,
         )
         await running.intake.load()
@@ -179,7 +192,7 @@ class DiscordPlatform:
 
     async def _serve(self, gateway: Gateway, running: Running, stack: AsyncExitStack) -> None:
         stack.push_async_callback(self._keep, gateway, running)
-        listening = asyncio.create_task(gateway.listen(await self._former(running.me)), name="discord gateway")
+        listening = asyncio.create_task(gateway.listen(await self._sessions.former(running.me.user)), name="discord gateway")
         keeping = asyncio.create_task(self._keep_on(gateway, running), name="discord ledger")
         try:
             await asyncio.wait({listening, keeping}, return_when=asyncio.FIRST_COMPLETED)
@@ -206,19 +219,10 @@ class DiscordPlatform:
             await running.intake.keep()
             await running.places.keep()
             await self._invalid.keep(self._ledger)
-            if session is not None and session != self._kept_session:
-                self._kept_session = session
-                told = [running.me.user, self._fingerprint, session.id, session.sequence, session.address]
-                await self._ledger.put(_SESSION, json.dumps(told))
+            if session is not None:
+                await self._sessions.keep(running.me.user, session)
         except Exception as error:  # noqa: BLE001 -- the store is down: it is tried again, and nothing is lost by waiting
             _log.warning("discord: cursors not kept error=%s", type(error).__name__)
-
-    async def _former(self, me: Me) -> Session | None:
-        """The session of a former process, if it was ours and asked for the same."""
-        told = json.loads(await self._ledger.get(_SESSION) or "[]")
-        if len(told) != 5 or told[:2] != [me.user, self._fingerprint]:
-            return None
-        return Session(told[2], told[3], told[4])
 
     async def _identify(self) -> None:
         if not await self._identifies.take():
@@ -230,20 +234,6 @@ class DiscordPlatform:
                 f"{self._config.budgets.identifies_per_day} sessions were begun in 24 h; the next one waits for {wait_s:.0f} s."
             )
             await asyncio.sleep(min(wait_s, 60.0))
-
-    def _note_nonce(self, nonce: str) -> None:
-        self._nonces[nonce] = None
-        while len(self._nonces) > _NONCES:
-            self._nonces.popitem(last=False)
-
-    def _own(self, data: Json) -> None:
-        """A message of ours came back. One that this process did not send is of another daemon with the same token."""
-        by_interaction = data.get("webhook_id") or data.get("interaction_metadata") or data.get("interaction")
-        early = time_of(int(data["id"])) < self._began_at + _GRACE_S
-        if by_interaction or early or self._foreign or str(data.get("nonce")) in self._nonces:
-            return
-        self._foreign = True
-        _log.warning("discord: another daemon answers with the same token: stop one of them, or make a second bot")
 
     def _note(self, detail: str) -> None:
         self._detail = detail

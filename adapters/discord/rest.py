@@ -29,20 +29,28 @@ _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 class Rest:
-    """A session of calls. `invalid` counts the answers that bring a ban, and refuses calls before there are too many."""
+    """The calls, while it is open. `invalid` counts the answers that bring a ban, and refuses calls before there are too many."""
 
-    def __init__(self, config: DiscordConfig, token: str, invalid: InvalidRequests) -> None:
+    def __init__(self, config: DiscordConfig, invalid: InvalidRequests) -> None:
         self._config = config
+        token = config.token.get_secret_value().strip() if config.token else ""
         self._headers = {"Authorization": f"Bot {token}", "User-Agent": "DiscordBot (grillon, 0.1)"}
         self._invalid = invalid
         self._free_at: dict[str, float] = {}
         self._bucket_of: dict[str, str] = {}
-        timeout = aiohttp.ClientTimeout(total=config.deadlines.request_s, connect=min(5.0, config.deadlines.request_s))
+        self._session: aiohttp.ClientSession | None = None
+
+    def open(self) -> None:
+        """From now on calls can be made."""
+        request_s = self._config.deadlines.request_s
+        timeout = aiohttp.ClientTimeout(total=request_s, connect=min(5.0, request_s))
         self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._session.close()
+        """Close the connections: until it is opened again, no call is made, and whoever waits to repeat one goes on waiting."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def call(
         self,
@@ -82,7 +90,7 @@ class Rest:
         headers = {"User-Agent": self._headers["User-Agent"]} if not known else self._headers
         try:
             url = self._config.api_base + path
-            async with self._session.request(method, url, params=query, headers=headers, **_body(body, files)) as response:
+            async with self._opened().request(method, url, params=query, headers=headers, **_body(body, files)) as response:
                 self._note_bucket(bucket, response)
                 return await self._answer(route, response)
         except _NOT_CONNECTED as error:
@@ -95,12 +103,17 @@ class Rest:
         host = urlsplit(url).hostname or "?"
         timeout = aiohttp.ClientTimeout(total=self._config.deadlines.download_s)
         try:
-            async with self._session.get(url, timeout=timeout, allow_redirects=False) as response:
+            async with self._opened().get(url, timeout=timeout, allow_redirects=False) as response:
                 if response.status != 200:
                     raise AnsweredError(f"GET {host}: {response.status}", response.status, 0)
                 return await _bounded(response, limit_bytes)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise AmbiguousError(f"GET {host}: {type(error).__name__}") from error
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise UnreachableError("there is no connection to Discord")
+        return self._session
 
     async def _answer(self, route: str, response: aiohttp.ClientResponse) -> object:
         raw = await response.read()

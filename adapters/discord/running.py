@@ -1,4 +1,4 @@
-"""All that lives as long as one connection: made together, closed together, and which event goes where."""
+"""What takes events in as long as one connection lasts, and which event goes where."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from adapters.discord.answers import Answers, channel_of
-from adapters.discord.calls import Calls
+from adapters.discord.answers import channel_of
 from adapters.discord.commands import announce
 from adapters.discord.errors import AnsweredError, RestError
 from adapters.discord.intake import Intake
 from adapters.discord.interactions import Interactions
-from adapters.discord.live import Lives
 from adapters.discord.members import Members
-from adapters.discord.sender import Sender
 from adapters.discord.wire import body_of, with_reference
 from adapters.text import discord_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
+    from adapters.discord.calls import Calls
     from adapters.discord.config import DiscordConfig
     from adapters.discord.messages import Me
     from adapters.discord.payloads import Json
     from adapters.discord.places import Places
-    from adapters.discord.rest import Rest
     from adapters.discord.tokens import Visits
     from adapters.types import CommandSpec, Host, Ledger, Message, Said
 
@@ -41,7 +38,7 @@ class Running:
         self,
         config: DiscordConfig,
         ledger: Ledger,
-        rest: Rest,
+        calls: Calls,
         places: Places,
         host: Host,
         me: Me,
@@ -55,21 +52,17 @@ class Running:
         point: Callable[[str], None],
     ) -> None:
         self.me = me
-        self.rest = rest
         self.places = places
         self._ledger = ledger
         self._commands = commands
         self._say = say
         self._sent = sent
-        self._calls = Calls(rest, config.budgets)
-        members = Members(rest, places, counts)
-        sender = Sender(config, self._calls, me.user, sent=sent, point=point)
-        self.answers = Answers(self._calls, sender, visits)
-        self.lives = Lives(config, self._calls, sender, visits, sent=sent, point=point)
+        self._calls = calls
+        members = Members(calls.rest, places, counts)
         self.intake = Intake(
-            config, ledger, places, members, rest, host, me, say_at_once=self._say_at_once, foreign=own, point=point
+            config, ledger, places, members, calls.rest, host, me, say_at_once=self._say_at_once, foreign=own, point=point
         )
-        self.interactions = Interactions(config, self._calls, host, me, members, visits, say=say, point=point)
+        self.interactions = Interactions(config, calls, host, me, members, visits, say=say, point=point)
         self._tasks: set[asyncio.Task[None]] = set()
         self._announcing = False
 
@@ -135,7 +128,7 @@ class Running:
     async def _announced(self) -> None:
         for wait in (*_AGAIN_S, None):
             try:
-                if await announce(self.rest, self._ledger, self.me.application, self._commands, self._say):
+                if await announce(self._calls.rest, self._ledger, self.me.application, self._commands, self._say):
                     _log.info("discord: commands announced count=%d", len(self._commands) + 1)
             except AnsweredError as error:
                 _log.error("discord: the commands were refused: %s", error)
@@ -148,7 +141,7 @@ class Running:
             else:
                 return
 
-    async def _say_at_once(self, message: Message, said: Said) -> None:
+    def _say_at_once(self, message: Message, said: Said) -> None:
         self._start(self._told(message, said), f"discord say {message.id}")
 
     async def _told(self, message: Message, said: Said) -> None:

@@ -46,14 +46,12 @@ class Parcel:
 
 
 class Sender:
-    """Sends parcels. `me` is the user id of the bot; `sent` is told each nonce before it goes out."""
+    """Sends parcels. `me` is the user id of the bot, once it is known; `sent` is told each nonce before it goes out."""
 
-    def __init__(
-        self, config: DiscordConfig, calls: Calls, me: str, *, sent: Callable[[str], None], point: Callable[[str], None]
-    ) -> None:
+    def __init__(self, config: DiscordConfig, calls: Calls, *, sent: Callable[[str], None], point: Callable[[str], None]) -> None:
         self._config = config
         self._calls = calls
-        self._me = me
+        self.me: str | None = None
         self._sent = sent
         self._point = point
 
@@ -117,7 +115,7 @@ class Sender:
         looked = 0
         async for message in messages_after(self._calls.rest, parcel.channel, int(parcel.behind), _LOOKS_AT):
             looked += 1
-            if str(message["author"]["id"]) == self._me and _is(parcel, message):
+            if str(message["author"]["id"]) == self.me and _is(parcel, message):
                 return message
         if looked >= _LOOKS_AT:
             raise UnknownError(f"part {parcel.key} cannot be looked for among so many messages")

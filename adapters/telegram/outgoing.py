@@ -43,8 +43,6 @@ class Outgoing:
         async with self._turn(chat, priority):
             return await self._to_the_end(self._called(chat, method, data))
 
-<<<<<<< HEAD
-=======
     async def sign(self, chat: str, method: str, data: dict[str, Any]) -> None:
         """A sign of life. In a private chat it takes nothing from the words' rate: they follow it at once. Raises `CallError`."""
         to = self.at(chat)
@@ -52,7 +50,6 @@ class Outgoing:
         async with turn:
             await self._to_the_end(self._called(chat, method, data))
 
->>>>>>> telegram
     async def live(self, chat: str, make: Callable[[], Awaitable[Call | None]], done: Callable[[Json], Awaitable[None]]) -> None:
         """Wait for the turn of something live, then ask what to call; None: nothing. `done` is told the result.
 

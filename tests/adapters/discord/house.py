@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from adapters.discord.config import DiscordBudgets, DiscordConfig, DiscordDeadlines
-from adapters.discord.platform import DiscordPlatform
+from adapters.discord.errors import LostError
+from adapters.discord.platform import DiscordPlatform, IdentifyLimitError
 from adapters.types import CommandSpec, Message, NotSentError, Origin, Pressed, Reply, Said
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class ListHost:
         await asyncio.sleep(self.delay_s)
         return self.pressed
 
-    async def moved(self, *_: str) -> None:
+    async def moved(self, platform: str, chat: str, to: str) -> None:  # noqa: ARG002
         """Never on Discord."""
         raise AssertionError
 
@@ -215,5 +216,5 @@ class Home:
         while True:
             try:
                 await self.platform.run(self.host)
-            except (OSError, TimeoutError, RuntimeError):
+            except (LostError, IdentifyLimitError):
                 await asyncio.sleep(0.05)

@@ -185,7 +185,7 @@ async def test_own_messages_of_another_daemon_bring_one_warning(caplog: pytest.L
     async with Discord(lifted=True) as rig:
         alice = rig.person("Alice")
         home = Home(rig)
-        home.platform._began_at -= 60
+        home.platform._own._since -= 60
         async with home.open():
             alice.say(alice.dm, "hello")
             await home.until(["hello"])
