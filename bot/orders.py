@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from adapters.types import Reply
 from bot.commands import Typed, help_text, wished
 from bot.errors import CannotError
 from bot.mydata import my_data
+from bot.order import Order
 from bot.replies import named, refusal, source_of
 from bot.rights import require_index, scope_for
 from bot.sentences import Language, as_language, say
@@ -30,19 +30,6 @@ if TYPE_CHECKING:
     from knowledge.types import Sql
 
 _SEARCHED = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A command to be carried out, for one person, in one chat."""
-
-    received: Received
-    argument: str
-    language: Language
-
-    def say(self, key: str, **blanks: object) -> Reply:
-        """A sentence as the reply."""
-        return Reply(say(key, self.language, **blanks), language=self.language)
 
 
 class Orders:
