@@ -54,8 +54,10 @@ async def test_everybody_finds_what_they_may_read_and_spaces_follow_the_readers(
         assert {passage.document for passage in (await library.retrieve("commun", scope)).nearest} == {"also.md"}
         assert len(await names(library)) == 2, "collections with the same readers share a space"
         mine = (await asked(library, "mine", "person:1")).nearest[0].document_id
-        assert await library.may_read_all(frozenset({mine, 999}), library.scope(frozenset({"person:1"}))) == {mine}
-        assert await library.may_read_all(frozenset({mine}), library.scope(frozenset({"everyone"}))) == frozenset()
+        hers, everyones = library.scope(frozenset({"person:1"})), library.scope(frozenset({"everyone"}))
+        read = library._sql.read
+        assert await read(lambda sql: library.may_read_all(sql, frozenset({mine, 999}), hers)) == {mine}
+        assert await read(lambda sql: library.may_read_all(sql, frozenset({mine}), everyones)) == frozenset()
         with pytest.raises(UnknownCollectionError):
             await library.reindex("theirs")
 
