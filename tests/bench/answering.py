@@ -193,7 +193,7 @@ async def _rate(house: Household, session: aiohttp.ClientSession, seconds: float
         nonlocal handled
         count, questions = 0, house.questions(seed=time.time_ns() + number)
         while time.perf_counter() < started + seconds:
-            await ask(session, house.daemon.url, next(questions), f"crowd {number}.{count // _CONVERSATION}")
+            await ask(session, house.daemon.url, next(questions), f"crowd {started}.{number}.{count // _CONVERSATION}")
             count += 1
             handled += 1
 
