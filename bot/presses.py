@@ -83,4 +83,4 @@ class Presses:
         readable = partial(library.may_read_all, scope=scope)
         if source is None or source.collection not in scope.collections | {ATTACHED}:
             return None
-        return source if not kept.documents or kept.documents <= await readable(kept.documents) else None
+        return source if await self._memory.may_read(kept, readable) else None
