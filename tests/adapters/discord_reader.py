@@ -90,7 +90,7 @@ def _inline(text: str, whole: Seen) -> None:
 
 
 def _rule(text: str, at: int) -> tuple[str, re.Match[str] | None]:
-    link = "](" in text[at:]  # without one the rule of links would look for it in very many ways
+    link = text[at] == "[" and text.find("](", at) >= 0  # without one the rule of links would look for it in very many ways
     matches = [(kind, found) for kind, rule in _RULES if (link or kind != "masked") and (found := rule.match(text, at))]
     if not matches:
         return "", None
