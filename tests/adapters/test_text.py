@@ -106,9 +106,10 @@ def test_a_narrow_table_is_aligned() -> None:
 
 
 def test_a_wide_table_becomes_a_list_of_its_rows() -> None:
-    table = "| What | How it is done |\n|---|---|\n| Filter | Close the valve, unscrew it [1] |\n| Pump | |"
+    table = "| What | How it is done |\n|---|---|\n| Filter | Close the valve and unscrew it with care [1] |\n| Pump | |"
     assert discord(table) == (
-        "- **What:** Filter\n  **How it is done:** Close the valve, unscrew it [1]\n- **What:** Pump\n  **How it is done:** –"
+        "- **What:** Filter\n  **How it is done:** Close the valve and unscrew it with care [1]\n"
+        "- **What:** Pump\n  **How it is done:** –"
     )
 
 
