@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _FOUND = re.compile(
     r"""
       (?<![\w+.-])[\w+.-]+:/+\S+                                  # an address with its scheme
-    | (?<![\w.+%&'-])[\w.+%&'-]*@\w[\w.-]*                        # a name, an e-mail address
+    | (?<![\w.+%&'-])[\w.+%&'-]*@\w[\w.+%&'@-]*                  # an e-mail address, a name
+    | (?<!\w)@\w+
     | (?<![\w-])(?<![\w-]\.)(?:[\w-]+\.)+[^\W\d_]{2,}(?:[:/?\#]\S*)?   # a domain, a file name
     | (?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\S*)?
     | (?<!\w)/\w[\w/.@-]*                                         # a command
