@@ -14,13 +14,16 @@ from adapters.text.runs import Run, Style, Styled, merged
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_HOST = r"\w~\-\u00c0-\u167f\u1681-\u1fff\u200c\u200d\u2010-\u2015\u2070-\u2fff\u3001-\U0010ffff"
+"""What may stand in the name of a host, to Telegram: signs and emoji, too, but no blank (TDLib's `is_domain_symbol`)."""
+
 _FOUND = re.compile(
-    r"""
+    rf"""
       (?<![\w+.-])[\w+.-]+:/+\S+                                  # an address with its scheme
     | (?<![\w.+%&'-])[\w.+%&'-]*@\w[\w.+%&'@-]*                  # an e-mail address, a name
     | (?<!\w)@\w+
-    | (?<![\w-])(?<![\w-]\.)(?:[\w-]+\.)+[^\W\d_]{2,}(?:[:/?\#]\S*)?   # a domain, a file name
-    | (?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\S*)?
+    | (?<![{_HOST}])(?<![{_HOST}]\.)(?:[{_HOST}]+\.)+[^\W\d_]{{2,}}(?:[:/?\#]\S*)?   # a domain, a file name
+    | (?<![\d.])\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?:[:/]\S*)?
     | (?<!\w)/\w[\w/.@-]*                                         # a command
     | (?<!\w)\#(?=\w*[^\W\d])\w[\w@]*
     | (?<!\w)\$[A-Za-z0-9]\w*

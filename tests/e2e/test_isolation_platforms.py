@@ -81,7 +81,7 @@ class Life:
         for who in (holder, self.random.choice(self.village.accounts)):
             same = holder.human is who.human
             code = _button(self.village, holder, asked)
-            if code is None or type(who.who) is not type(holder.who):
+            if code is None or not _reaches(self.village, who, holder, asked):
                 continue
             for pressed in (code, _shifted(code)):
                 text = await _pressed(self.village, who, holder, asked, pressed)
@@ -222,6 +222,16 @@ def _button(village: Village, holder: Account, asked: Any) -> str | None:
     return next((code for code in codes if "-s" in code), None)
 
 
+def _reaches(village: Village, who: Account, holder: Account, asked: Any) -> bool:
+    """Whether a client of `who` could press what is shown there."""
+    if isinstance(who.who, OnTelegram) and isinstance(holder.who, OnTelegram):
+        return who is holder or (asked.chat < 0 and who.who.id in village.telegram.world.chats[asked.chat].members)
+    if isinstance(who.who, OnTelegram) or isinstance(holder.who, OnTelegram):
+        return False
+    guild = asked.channel.guild
+    return who is holder if guild is None else who.who.id in guild.members
+
+
 def _shifted(code: str) -> str:
     """The same for another answer."""
     number, _, rest = code.partition("-")
@@ -250,4 +260,5 @@ async def _pressed(village: Village, who: Account, holder: Account, asked: Any, 
     if answer.text:
         return answer.text
     await asyncio.sleep(0.05)
-    return " ".join(one.text for one in ledger.by_bot(shown.chat) if one.id not in before and "bot asked" not in one.text)
+    new = [one for one in ledger.by_bot(shown.chat) if one.id not in before]
+    return " ".join(one.text for one in new if any(each["type"] == "expandable_blockquote" for each in one.entities))
