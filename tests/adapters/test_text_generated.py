@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from adapters.text.runs import Styled
 
 WHOLE = 1 << 24
+_WORD = re.compile(r"w\d+z")
 _SPACE = re.compile(r"\s+")
 _PLAIN_LIKE = str.maketrans({"•": "-", "◦": "-", "▪": "-", "＠": "@", "ˋ": "`"})
 
@@ -70,7 +71,7 @@ def same_words(text: Text) -> None:
     styled = read(text.markdown, ALLOWED)
     discord, telegram = on_discord(styled), on_telegram(styled)
     assert discord.translate(_PLAIN_LIKE) == telegram.translate(_PLAIN_LIKE)
-    assert [word for word in text.words if word not in telegram] == []
+    assert set(text.words) <= set(_WORD.findall(telegram))
 
 
 @pytest.mark.parametrize("batch", range(20))
