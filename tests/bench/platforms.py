@@ -66,7 +66,8 @@ async def streaming(folder: Path) -> list[Row]:
 async def _together(place: Street, seats: Sequence[Seat], platform: str) -> list[Row]:
     """All of them ask at the same moment."""
     asked = [(seat, seat.say(_worded(seat))) for seat in seats]
-    await _until(lambda: all(question.answers() for _, question in asked))
+    for seat, question in asked:
+        await _answered(seat, question)
     behind: dict[bool, list[float]] = {False: [], True: []}
     for seat, question in asked:
         behind[seat.slow] += _writing(place, _worded(seat), _WORDS).behind(views_of(question.views()))
@@ -89,7 +90,7 @@ async def _alone(place: Street, seats: Sequence[Seat], platform: str) -> Row:
     for seat in seats:
         text = f"{_worded(seat)} Again."
         question = seat.say(text)
-        await _until(lambda question=question: bool(question.answers()))  # type: ignore[misc]
+        await _answered(seat, question)
         signs.append(question.sign_s() or 0.0)
         firsts.append(_writing(place, text, 12).first(views_of(question.views())))
     sign, first = percentile(signs, 0.95) * _MS, percentile(firsts, 0.95) * _MS
@@ -161,8 +162,8 @@ async def _by_seats(house: Household, seats: Sequence[Seat], seconds: float) -> 
         count, questions = 0, house.questions(seed=time.time_ns() + number)
         while time.perf_counter() < ends:
             if count % _CONVERSATION == _CONVERSATION - 1:
-                await _answered(seats[number].say("/reset"))
-            await _answered(seats[number].say(next(questions)))
+                await _answered(seats[number], seats[number].say("/reset"), 0.01)
+            await _answered(seats[number], seats[number].say(next(questions)), 0.01)
             count += 1
         return count
 
@@ -175,15 +176,12 @@ async def _rate(client: Callable[[int], object]) -> float:
     return float(sum(counts) / (time.perf_counter() - started))
 
 
-async def _answered(question: Question) -> None:
+async def _answered(seat: Seat, question: Question, look_s: float = 0.05) -> None:
+    """Wait for the final text. Raises `AssertionError` when it does not come."""
+    ends = time.perf_counter() + 60
     while not question.answers():
-        await asyncio.sleep(0.01)
-
-
-async def _until(true: Callable[[], bool], timeout_s: float = 120.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not true():
-            await asyncio.sleep(0.05)
+        assert time.perf_counter() < ends, f"{seat.name} got no answer: {question.views()[-1:]}"
+        await asyncio.sleep(look_s)
 
 
 def _worded(seat: Seat) -> str:
