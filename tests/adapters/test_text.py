@@ -87,7 +87,7 @@ def test_on_discord(markdown: str, shown: str | None) -> None:
         ("[evil](https://evil.example/x)", "evil (https://evil.example/x)", [("code", "https://evil.example/x")]),
         ("See notes.md, ask @joe, /start, #tag, $USD.", "See notes.md, ask @joe, /start, #tag, $USD.",
          [("code", "notes.md"), ("code", "@joe"), ("code", "/start"), ("code", "#tag"), ("code", "$USD")]),
-        ("@a.@b #t.@c", "@a.@b #t.@c", [("code", "@a.@b"), ("code", "#t"), ("code", "@c")]),
+        ("@a.@b #t.@c", "@a.@b #t.@c", [("code", "@a.@b"), ("code", "#t.@c")]),
         ("It is 3.14 and/or 1/2, e.g. #1, 5$.", "It is 3.14 and/or 1/2, e.g. #1, 5$.", []),
         ("- a\n  - b\n- c", "• a\n  ◦ b\n• c", []),
         ("> quote **b**\n\nafter", "quote b\n\nafter", [("blockquote", "quote b"), ("bold", "b")]),
