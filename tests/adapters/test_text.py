@@ -149,6 +149,17 @@ def test_code_cannot_end_a_link_that_the_text_begins() -> None:
     assert discord("[click `](https://evil.example)`") == "\\[click `](https://evil.example)`"
 
 
+def test_code_in_the_text_of_a_link_cannot_end_it() -> None:
+    markdown = "[see `](https://evil.example)`](https://docs.example.org/guide)"
+    assert discord(markdown) == "see `］(https://evil.example)` (<https://docs.example.org/guide>)"
+    assert discord("[see `a[0]`](https://docs.example.org/guide)") == "[see a[0]](<https://docs.example.org/guide>)"
+
+
+def test_code_cannot_change_where_a_link_before_it_leads() -> None:
+    markdown = "[x](https://docs.example.org/guide) `](https://evil.example)`"
+    assert discord(markdown) == "[x](<https://docs.example.org/guide>) `］(https://evil.example)`"
+
+
 def test_a_long_text_is_cut_at_its_paragraphs_then_sentences_then_words() -> None:
     paragraphs = "\n\n".join(["One two three. Four five six. " * 5] * 4)
     assert [len(part.text) for part in discord_parts(paragraphs, allowed_links=(), limit=350)] == [300, 300]
