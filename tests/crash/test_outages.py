@@ -107,8 +107,8 @@ async def test_a_chat_that_has_to_wait_delays_no_other(street: People) -> None:
     assert isinstance(private, OnTelegram)
     assert isinstance(direct, OnDiscord)
     faults = [
-        people.street.telegram.faults.add("429", "sendMessage", chat=private.person.id, retry_after=5),
-        people.street.discord.fault("429", "message.create", direct.channel, retry_after=5),
+        people.street.telegram.faults.add("429", "sendMessage", chat=private.person.id, retry_after=3),
+        people.street.discord.fault("429", "message.create", direct.channel, retry_after=3),
     ]
     slow = [talks["telegram"], talks["discord"]]
     people.ask_each()

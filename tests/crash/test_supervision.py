@@ -40,12 +40,22 @@ async def serves(people: People, *platforms: str) -> None:
     await asyncio.gather(people.told(), http(people))
 
 
+@pytest.mark.timeout(300)
 async def test_what_is_written_is_finished_and_one_platform_stops_without_the_other(tmp_path: Path) -> None:
     async with opened(tmp_path, settings="[daemon]\ngrace_s = 30\n") as people:
         daemon, telegram, discord = people.street.daemon, people.street.telegram, people.street.discord
         await told_to_leave(people)
 
+        telegram.faults.add("401", "getUpdates", times=None)
+        await logged(people, "Telegram refuses the bot's token")
+        await serves(people, "discord")
+        discord.revoke()
+        await logged(people, "(gateway code 4004)")
+        await serves(people)
+        await daemon.stop()
+
         telegram.faults.clear()
+        discord.house.token = discord.house.token.removesuffix("x")
         discord.script.on_identify = discord.script.on_resume = 4014
         await daemon.start()
         await logged(people, "(gateway code 4014)")
@@ -53,17 +63,6 @@ async def test_what_is_written_is_finished_and_one_platform_stops_without_the_ot
         await serves(people, "telegram")
         telegram.faults.add("409", "getUpdates", times=3)
         await logged(people, "Another program receives this bot's messages")
-        await serves(people)
-        await daemon.stop()
-
-        discord.script.on_identify = discord.script.on_resume = None
-        await daemon.start()
-        await announced(people.street)
-        telegram.faults.add("401", "getUpdates", times=None)
-        await logged(people, "Telegram refuses the bot's token")
-        await serves(people, "discord")
-        discord.revoke()
-        await logged(people, "(gateway code 4004)")
         await serves(people)
         assert people.check(kills=1)["noticed"] == 0
 
@@ -81,11 +80,12 @@ async def told_to_leave(people: People) -> None:
     assert open_after > 0
     people.street.ollama.set(tokens_s=0.0)
     await daemon.start()
+    await announced(people.street)
     await people.told()
     assert people.check(kills=1)["noticed"] == 0
-    await daemon.stop()
 
 
+@pytest.mark.timeout(300)
 async def test_a_message_that_kills_is_set_aside_and_no_more_sessions_begin_than_may(tmp_path: Path) -> None:
     """Its lane goes on behind it. Each start begins a new session, as the old ones are void."""
     async with opened(tmp_path, start=False) as people:
@@ -93,7 +93,7 @@ async def test_a_message_that_kills_is_set_aside_and_no_more_sessions_begin_than
         discord.script.on_resume = "invalid"
         change(daemon, "attempts = 20", "attempts = 2")
         change(daemon, "global_per_s = 0 }", "global_per_s = 0, identifies_per_day = 2 }")
-        lane = people.talks[0]
+        lane = Talk(people.talks[0].place)
         killing = People(people.street, [lane], numbers=people.numbers)
         for _ in range(2):
             await daemon.start("answer.first_words", indexed=not daemon.token)
