@@ -179,10 +179,8 @@ sentence("done", "Done.")
 sentence("people", "Who I know:")
 sentence("person_owner", "{name} (owner)")
 sentence("person_blocked", "{name} (blocked)")
-
-# What the platforms add.
 sentence("answer_in_file", "The whole answer is in the file.")
-sentence("press_again", "Press again to read all of it in private.")
+sentence("press_again", "Press again to read all of it in our private chat.")
 sentence("discord_ask_about", "Ask about this")
-sentence("discord_file", "a file to be read with it")
-sentence("discord_not_taken", "I could not take that: please try again in a minute.")
+sentence("discord_file", "a file to read for this question")
+sentence("discord_not_taken", "I could not take this. Please send it again.")

@@ -10,6 +10,7 @@ from adapters.types import Pressed
 from bot.replies import named
 from bot.sentences import say
 from bot.speech import language_for
+from knowledge.attached import ATTACHED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -81,6 +82,6 @@ class Presses:
         asked = replace(kept.message, platform=press.message.platform, roles=press.message.roles)
         scope = library.scope(self._people.audience(person, asked if asked.private else kept.message))
         readable = partial(library.may_read_all, scope=scope)
-        if source is None or source.collection not in scope.collections:
+        if source is None or source.collection not in scope.collections | {ATTACHED}:
             return None
-        return source if not kept.documents or kept.documents <= await readable(kept.documents) else None
+        return source if await self._memory.may_read(kept, readable) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from adapters.telegram.client import CallError
 from adapters.types import Attachment, FetchError
@@ -37,10 +37,7 @@ async def download(client: Client, attachment: Attachment, limit_bytes: int) -> 
         _check(int(found.get("file_size") or 0), limit_bytes)
         content = await client.download(str(found["file_path"]), limit_bytes)
     except CallError as error:
-        too_large = "too big" in error.description
-        gone = error.code in {400, 404}
-        reason = "too_large" if too_large else "gone" if gone else "failed"
-        raise FetchError(reason, f"the file could not be downloaded: {error}") from error
+        raise FetchError(_reason(error), f"the file could not be downloaded: {error}") from error
     except (AttributeError, KeyError, ValueError, TypeError) as error:
         raise FetchError("failed", "the platform does not say where the file is") from error
     if content is None:
@@ -60,3 +57,9 @@ def _attachment(file: dict[str, Any], name: str, media_type: str | None) -> Atta
         size=int(file.get("file_size") or 0),
         media_type=str(file["mime_type"]) if file.get("mime_type") else media_type,
     )
+
+
+def _reason(error: CallError) -> Literal["too_large", "gone", "failed"]:
+    if "too big" in error.description:
+        return "too_large"
+    return "gone" if error.code in {400, 404} else "failed"

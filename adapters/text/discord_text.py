@@ -32,7 +32,7 @@ def discord_parts(markdown: str, *, allowed_links: Iterable[str] | None, limit: 
 
 def marked_parts(styled: Styled, limit: int) -> list[Marked]:
     """A styled text in messages."""
-    return split(styled, limit, marked, lambda part: max(units(part.text), units(part.plain)))
+    return split(styled, limit, lambda runs: marked(runs, limit), lambda part: max(units(part.text), units(part.plain)))
 
 
 def escape_discord(text: str) -> str:
@@ -40,11 +40,13 @@ def escape_discord(text: str) -> str:
     return serialised([Run(clean(text))])
 
 
-def marked(runs: list[Run]) -> Marked:
-    """Runs as one message."""
-    return Marked(
-        serialised(runs), serialised([run.without("bold", "italic", "strike", "link", "quote", "heading") for run in runs])
-    )
+def marked(runs: list[Run], limit: int) -> Marked:
+    """Runs as one message; without `plain` when it is too long already."""
+    text = serialised(runs)
+    if units(text) > limit:
+        return Marked(text, "")
+    words = [run.without("bold", "italic", "strike", "link", "quote", "heading") for run in runs]
+    return Marked(text, serialised(words))
 
 
 def serialised(runs: list[Run]) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from adapters.text.runs import Styled
 
 WHOLE = 1 << 24
+_WORD = re.compile(r"w\d+z")
 _SPACE = re.compile(r"\s+")
 _PLAIN_LIKE = str.maketrans({"•": "-", "◦": "-", "▪": "-", "＠": "@", "ˋ": "`"})
 
@@ -70,7 +71,7 @@ def same_words(text: Text) -> None:
     styled = read(text.markdown, ALLOWED)
     discord, telegram = on_discord(styled), on_telegram(styled)
     assert discord.translate(_PLAIN_LIKE) == telegram.translate(_PLAIN_LIKE)
-    assert [word for word in text.words if word not in telegram] == []
+    assert set(text.words) <= set(_WORD.findall(telegram))
 
 
 @pytest.mark.parametrize("batch", range(20))
@@ -88,14 +89,14 @@ def test_twenty_thousand_texts_arrive_whole(batch: int) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kind", ["mixed", "paragraphs"])
+@pytest.mark.parametrize("kind", ["paragraphs"])
 def test_a_mebibyte_arrives_whole(kind: str) -> None:
     same_words(mebibyte(kind))
 
 
 @pytest.mark.full
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("kind", ["one line", "emoji", "fences", "stars", "brackets", "nested", "table"])
+@pytest.mark.parametrize("kind", ["mixed", "one line", "emoji", "fences", "stars", "brackets", "nested", "table"])
 def test_a_mebibyte_of_anything_arrives_whole(kind: str) -> None:
     same_words(mebibyte(kind))
 

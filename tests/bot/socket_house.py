@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from adapters.types import Platform
 from bot.codes import Codes
 from bot.database import Database
 from bot.dispatch import Dispatcher
@@ -37,6 +38,7 @@ class SocketHouse:
     wrong: list[str] = field(default_factory=list)
     gate: asyncio.Event | None = None
     stopped: list[str] = field(default_factory=list)
+    platforms: dict[str, Platform] = field(default_factory=dict)
 
     async def loaded(self) -> Any:
         async def check() -> list[str]:

@@ -112,8 +112,7 @@ def test_a_key_stands_for_one_sentence() -> None:
 def test_every_sentence_in_code_exists_and_is_of_use() -> None:
     said = set(_said())
     assert said <= keys(), f"said, but not in bot/english.py: {said - keys()}"
-    files = [path for package in ("adapters", "bot") for path in (ROOT / package).rglob("*.py") if path.name != "english.py"]
-    words = {word for path in files for word in _strings(path)}
+    words = {word for path in sources() if path.name != "english.py" for word in _strings(path)}
     codes = {*MODEL_ERRORS.values(), "model_loading", "model_slow"}
     named = words | codes | {f"{code}_{provider}" for code in codes for provider in ("openai", "embedded")}
     composed = tuple(_beginnings())
@@ -121,9 +120,15 @@ def test_every_sentence_in_code_exists_and_is_of_use() -> None:
     assert not left, f"never said: {left}"
 
 
+def sources() -> Iterator[Path]:
+    """All code that says something: the platforms are given `say`."""
+    yield from (ROOT / "bot").rglob("*.py")
+    yield from (ROOT / "adapters").rglob("*.py")
+
+
 def _said() -> Iterator[str]:
     """The keys that stand in calls of `say`, `said`."""
-    for path in (ROOT / "bot").rglob("*.py"):
+    for path in sources():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and _name(node.func) in {"say", "said", "_say"} and node.args:
                 yield from _literals(node.args[0])

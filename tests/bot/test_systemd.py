@@ -171,6 +171,18 @@ def test_the_drop_in_offers_the_tokens_of_both_bots(tmp_path: Path) -> None:
     assert "without Discord and Telegram" in "\n".join(lines)
 
 
+def test_a_secret_that_has_its_file_is_let_in(tmp_path: Path) -> None:
+    file = tmp_path / "my settings" / "grillon.toml"
+    file.parent.mkdir()
+    file.touch()
+    (file.parent / "discord.token").write_text("hush")
+    printed = drop_in(load_settings(file))
+    assert f'\nLoadCredential="discord.token:{file.parent}/discord.token"\n' in printed
+    assert "\n#LoadCredential=telegram.token:/etc/grillon/telegram.token\n" in printed
+    assert "# Discord must be reached" in printed
+    assert "hush" not in printed
+
+
 def test_with_a_bot_the_drop_in_says_why_the_network_stays_open(tmp_path: Path) -> None:
     file = tmp_path / "grillon.toml"
     file.write_text('[telegram]\ntoken = "1:hush"\n')

@@ -54,6 +54,21 @@ def test_answers_are_counted_by_result_step_and_token() -> None:
     assert (found["grillon_tokens_total prompt"], found["grillon_tokens_total answer"]) == (100, 20)
 
 
+def test_platforms_are_counted_and_asked_how_they_are() -> None:
+    telemetry, up = Telemetry(), {"telegram"}
+    for name in ("telegram", "discord"):
+        telemetry.watch_platform(name, lambda name=name: name in up)  # type: ignore[misc]
+    telemetry.received("telegram", "stored")
+    telemetry.received("discord", "ignored")
+    telemetry.sent("telegram", "unknown")
+    found = figures(telemetry)
+    assert (found["grillon_platform_up telegram"], found["grillon_platform_up discord"]) == (1, 0)
+    assert found["grillon_messages_total stored telegram"] == found["grillon_messages_total ignored discord"] == 1
+    assert found["grillon_parts_total telegram unknown"] == 1
+    up.clear()
+    assert figures(telemetry)["grillon_platform_up telegram"] == 0
+
+
 def test_the_queue_is_asked_when_the_page_is_made() -> None:
     telemetry, waiting = Telemetry(), [1]
     telemetry.watch_queue(lambda: len(waiting), lambda: 2)

@@ -6,8 +6,7 @@ import dataclasses
 
 import pytest
 
-from adapters.discord import UnfetchableError
-from adapters.types import Attachment
+from adapters.types import Attachment, FetchError
 from tests.adapters.discord.house import Home
 from tests.rigs.discord import Discord, Upload
 
@@ -29,7 +28,7 @@ async def test_an_address_that_is_not_discords_is_not_asked(url: str | None) -> 
     async with Discord(lifted=True) as rig:
         home = Home(rig)
         async with home.open():
-            with pytest.raises(UnfetchableError):
+            with pytest.raises(FetchError):
                 await home.platform.fetch(Attachment("1", "x", 1, url=url), 100)
 
 
@@ -42,8 +41,8 @@ async def test_what_is_too_large_is_refused_before_it_is_read_and_what_claims_to
             alice.say(alice.dm, "read", files=[file])
             await home.until(["read"])
             (attachment,) = home.host.messages[0].attachments
-            with pytest.raises(UnfetchableError):
+            with pytest.raises(FetchError):
                 await home.platform.fetch(attachment, 4999)
             assert file.fetched == 0
-            with pytest.raises(UnfetchableError):
+            with pytest.raises(FetchError):
                 await home.platform.fetch(dataclasses.replace(attachment, size=10), 4999)
