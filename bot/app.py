@@ -20,7 +20,6 @@ from bot.codes import Codes
 from bot.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
-from bot.errors import DatabaseError
 from bot.forget import Forget
 from bot.gate import Gate
 from bot.host import PlatformHost
@@ -35,11 +34,9 @@ from bot.platforms import platforms_of, serving, supervise
 from bot.presses import Presses
 from bot.sentences import prepare
 from bot.status import Condition
-from bot.tasks import Tasks
 from bot.telemetry import Telemetry
 from bot.tokens import Tokens
-from knowledge.errors import KnowledgeError
-from knowledge.models import Health
+from bot.upkeep import ANSWERS, Upkeep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,14 +49,8 @@ if TYPE_CHECKING:
     from knowledge.library import IndexReport, Library, Progress
 
 _log = logging.getLogger(__name__)
-_ANSWERS = frozenset({"ready", "loading"})
-"""States of a model that can be asked."""
-_LOOK_S, _LOOK_SOON_S = 30.0, 5.0
-"""Seconds between two looks at the model server; sooner while something waits for it."""
 _LACKING = {"http": ("stop",), "terminal": ("stop",)}
 """Commands that a door has no need of: who asked stops by leaving."""
-_MOST_S = 3600.0
-"""Between two tries to index what fails again and again."""
 
 
 class House:
@@ -84,12 +75,8 @@ class House:
         self.forget = Forget(database, state.folder, handled_days=settings.limits.handled_days)
         self.inbox = Inbox(database, settings.limits)
         self.schedule: Schedule | None = None
+        self.attachments = Attachments(database, platforms, state.attachments)
         self._loading: asyncio.Task[Loaded] | None = None
-        self._health: Health | None = None
-        self._said: str | None = None
-        self._unfinished: set[str] = set()
-        self._try_at, self._try_s = 0.0, _LOOK_SOON_S
-        self._tasks = Tasks()
         answerer = HouseAnswerer(
             settings,
             database,
@@ -99,7 +86,7 @@ class House:
             self.loaded,
             lambda: self.library is not None,
             self.telemetry,
-            Attachments(database, platforms, state.attachments),
+            self.attachments,
         )
         self.dispatcher = Dispatcher(
             self.inbox,
@@ -117,6 +104,7 @@ class House:
             buttons, self.memory, self.people, self.dispatcher, self.loaded, language=settings.daemon.language
         )
         self._hosts = {name: self._host(name) for name in platforms}
+        self.upkeep = Upkeep(self.loaded, self.dispatcher.idle, self.telemetry)
         self.telemetry.watch_queue(self.dispatcher.waiting, self.dispatcher.answering)
         for name, platform in platforms.items():
             self.telemetry.watch_platform(name, partial(serving, platform))
@@ -173,7 +161,8 @@ class House:
 
     def ready(self) -> dict[str, bool]:
         """Which parts are ready; names no person and no collection."""
-        model = self._health is not None and self._health.state in _ANSWERS
+        health = self.upkeep.health
+        model = health is not None and health.state in ANSWERS
         platforms = {name: serving(platform) for name, platform in self.platforms.items()}
         return {"database": True, "index": self.library is not None, "model": model, **platforms}
 
@@ -214,42 +203,11 @@ class House:
         progress: Callable[[Progress], None] | None = None,
     ) -> IndexReport:
         """Bring a collection up to date with its folder; pauses while anyone waits for an answer."""
-        library = (await self.loaded()).library
-        try:
-            report = await library.reindex(name, prune=prune, changed=changed, pause=self.dispatcher.idle, progress=progress)
-        except (KnowledgeError, DatabaseError):
-            self._unfinished.add(name)
-            raise
-        if report.not_embedded:
-            self._unfinished.add(name)
-        elif changed is None:
-            self._unfinished.discard(name)
-        self.telemetry.indexed(report)
-        self.telemetry.sized(await library.status())
-        return report
-
-    async def look_at_model(self) -> None:
-        """Ask the model server how it is, now and then; said once when it goes away and once when it is back.
-
-        Documents that wait for the embedding model, or for room on the disk, are indexed once it answers.
-        """
-        while True:
-            loaded = await self.loaded()
-            self._health = await loaded.model.check()
-            if self._health.state != self._said:
-                level = logging.INFO if self._health.state == "ready" else logging.WARNING
-                _log.log(level, "model state=%s model=%s detail=%s", self._health.state, self._health.model, self._health.detail)
-                self._said = self._health.state
-            await self._index_left(loaded)
-            await self._pause()
-
-    async def reindex_all(self) -> None:
-        """Bring every collection up to date, one after the other; what fails is in its report."""
-        await self._reindex_each(self.collections)
+        return await self.upkeep.reindex(name, prune=prune, changed=changed, progress=progress)
 
     def index_soon(self, names: Sequence[str]) -> None:
         """Bring these collections up to date in the background; what fails is in its report."""
-        self._tasks.wait(self._reindex_each(names), "index")
+        self.upkeep.soon(names)
 
     def _host(self, name: str) -> PlatformHost:
         config = self.settings.telegram if name == "telegram" else self.settings.discord
@@ -272,6 +230,7 @@ class House:
             self.people,
             self.memory,
             self.forget,
+            self.attachments,
             self.loaded,
             condition,
             of_owner,
@@ -292,33 +251,8 @@ class House:
         _log.info("library loaded seconds=%.2f", time.perf_counter() - started)
         return loaded
 
-    async def _pause(self) -> None:
-        """Until the next look at the model server."""
-        for _ in range(round(_LOOK_S / _LOOK_SOON_S)):
-            await asyncio.sleep(_LOOK_SOON_S)
-            if self._unfinished or self._health is None or self._health.state not in _ANSWERS:
-                return
-
-    async def _index_left(self, loaded: Loaded) -> None:
-        """Index again what could not be, once the embedding model answers; less and less often while it fails again."""
-        if not self._unfinished or time.monotonic() < self._try_at:
-            return
-        if (await loaded.embedder.check()).state not in _ANSWERS:
-            self._try_s = _LOOK_SOON_S
-            return
-        await self._reindex_each(sorted(self._unfinished))
-        self._try_s = min(self._try_s * 2, _MOST_S) if self._unfinished else _LOOK_SOON_S
-        self._try_at = time.monotonic() + self._try_s
-
-    async def _reindex_each(self, names: Sequence[str]) -> None:
-        for name in names:
-            try:
-                await self.reindex(name)
-            except (KnowledgeError, DatabaseError) as error:
-                _log.warning("index collection=%s error=%s", name, type(error).__name__)
-
     async def _unload(self) -> None:
-        await self._tasks.cancel()
+        await self.upkeep.stop()
         if self._loading is None:
             return
         if self._now is not None:
@@ -328,10 +262,10 @@ class House:
 
     def model_status(self) -> dict[str, Any]:
         """The chat model: its name, its state, and what there is to say about it."""
-        if self._health is None or self._health.model != self.model_name:
+        health = self.upkeep.health
+        if health is None or health.model != self.model_name:
             return {"name": self.model_name, "state": "unknown"}
-        share = self._health.vram_share
-        return {"name": self._health.model, "state": self._health.state, "detail": self._health.detail, "vram_share": share}
+        return {"name": health.model, "state": health.state, "detail": health.detail, "vram_share": health.vram_share}
 
     async def _collections(self, person: Person) -> list[dict[str, Any]]:
         if self.library is None:

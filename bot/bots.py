@@ -34,7 +34,7 @@ async def bots(settings: Settings, live: Mapping[str, Status] | None) -> list[Fi
 
 async def _telegram(config: TelegramConfig, live: Mapping[str, Status] | None) -> list[Finding]:
     if config.token is None:
-        return [closed("telegram", config)]
+        return [closed("telegram", config, serving=live is not None)]
     from adapters.telegram.examine import examine
 
     return [*telegram(config, await examine(config), serving=live is not None), *connection("telegram", live)]
@@ -42,18 +42,21 @@ async def _telegram(config: TelegramConfig, live: Mapping[str, Status] | None) -
 
 async def _discord(config: DiscordConfig, live: Mapping[str, Status] | None) -> list[Finding]:
     if config.token is None:
-        return [closed("discord", config)]
+        return [closed("discord", config, serving=live is not None)]
     from adapters.discord.examine import examine
 
     return [*discord(config, await examine(config)), *connection("discord", live)]
 
 
-def closed(name: str, config: PlatformConfig) -> Finding:
-    """A platform without a token: nothing wrong, unless something else is set for it."""
+def closed(name: str, config: PlatformConfig, *, serving: bool) -> Finding:
+    """A platform without a token: nothing wrong, unless something else is set for it. The service alone sees credentials."""
+    unseen = "" if serving else ", unless the service has one"
     if config == type(config)():
-        return fine(name, "there is no token: this door is closed")
-    remedy = f"put it into /etc/grillon/{name}.token; `grillon service` prints how the service gets it, and it alone"
-    return Finding(name, "warning", "there are settings, but no token to be seen from here", remedy)
+        return fine(name, f"there is no token: this door is closed{unseen}")
+    remedy = f"put it into /etc/grillon/{name}.token; `grillon service` prints how the service gets it"
+    return Finding(
+        name, "warning", f"there are settings, but no token{unseen}", remedy if serving else f"start the service; else {remedy}"
+    )
 
 
 def connection(name: str, live: Mapping[str, Status] | None) -> Iterator[Finding]:

@@ -110,8 +110,8 @@ class Daemon:
         for config in house.settings.collections:
             if config.watch:
                 tasks.start(f"watch {config.name}", watch(config.folder, partial(_changed, house, config.name)))
-        tasks.start("model", house.look_at_model())
-        await house.reindex_all()
+        tasks.start("model", house.upkeep.look_at_model())
+        await house.upkeep.reindex_each(house.collections)
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

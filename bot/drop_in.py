@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.places import SYSTEM_SETTINGS
+from bot.places import SYSTEM_SETTINGS, exists
 from bot.settings_sources import secret_keys
 
 if TYPE_CHECKING:
@@ -38,16 +38,16 @@ def _lines(loaded: Loaded) -> Iterator[str]:
     for folder in folders:
         yield f"BindReadOnlyPaths={_quoted(_path(folder))}"
     yield from _group(settings.socket.group)
-    yield from _credentials(loaded)
-    yield from _network(settings)
+    held = _held(loaded)
+    yield from _credentials(settings, held)
+    yield from _network(held)
     yield "#IPAddressDeny=any"
     yield f"#IPAddressAllow={_PRIVATE_NETWORKS}"
 
 
-def _network(settings: Settings) -> Iterator[str]:
+def _network(held: Mapping[str, Path]) -> Iterator[str]:
     """Why the two lines below help, or why they cannot."""
-    tokens = {"Telegram": settings.telegram.token, "Discord": settings.discord.token}
-    chats = [name for name, token in tokens.items() if token is not None]
+    chats = [name.capitalize() for name in ("telegram", "discord") if f"{name}.token" in held]
     if chats:
         yield f"# {' and '.join(chats)} must be reached over the internet, by addresses that change: leave these as they are."
     else:
@@ -64,16 +64,20 @@ def _group(group: str | None) -> Iterator[str]:
         yield f"Group={group}"
 
 
-def _credentials(loaded: Loaded) -> Iterator[str]:
-    """A line for each secret that the settings hold or that has its file, and a comment for the others that may be wanted."""
+def _held(loaded: Loaded) -> dict[str, Path]:
+    """The secrets that the settings hold, or that have a file beside them, each with the place of its file."""
     values = {key: value for key, value, _ in loaded.leaves()}
     folder = (loaded.path or SYSTEM_SETTINGS).absolute().parent
     names = {".".join(map(str, key)): values.get(key) is not None for key in secret_keys()}
-    files = {name: folder / name for name in names if (folder / name).exists()}
-    held = {name: files.get(name, SYSTEM_SETTINGS.parent / name) for name in names if names[name] or name in files}
+    files = {name: folder / name for name in names if exists(folder / name)}
+    return {name: files.get(name, SYSTEM_SETTINGS.parent / name) for name in names if names[name] or name in files}
+
+
+def _credentials(settings: Settings, held: Mapping[str, Path]) -> Iterator[str]:
+    """A line for each secret, and a comment for the others that may be wanted."""
     for name, file in held.items():
-        yield f"LoadCredential={_quoted(f'{name}:{_path(file)}')}"
-    wanted = [name for name in _wanted(loaded.settings) if name not in held]
+        yield f"LoadCredential={_quoted(f'{name}:{file}')}"
+    wanted = [name for name in _wanted(settings) if name not in held]
     if wanted:
         yield f"# Put what you need into a file of that name in {SYSTEM_SETTINGS.parent}, for root alone, and remove the #:"
     yield from (f"#LoadCredential={name}:{SYSTEM_SETTINGS.parent / name}" for name in wanted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from adapters.types import Reply
 from bot.commands import Typed, help_text, wished
 from bot.errors import CannotError
 from bot.mydata import my_data
+from bot.order import Order
 from bot.replies import named, refusal, source_of
 from bot.rights import require_index, scope_for
 from bot.sentences import Language, as_language, say
@@ -18,6 +18,7 @@ from bot.speech import language_for
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
 
+    from bot.attachments import Attachments
     from bot.forget import Forget
     from bot.live import Received
     from bot.loading import Loaded
@@ -29,19 +30,6 @@ if TYPE_CHECKING:
     from knowledge.types import Sql
 
 _SEARCHED = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A command to be carried out, for one person, in one chat."""
-
-    received: Received
-    argument: str
-    language: Language
-
-    def say(self, key: str, **blanks: object) -> Reply:
-        """A sentence as the reply."""
-        return Reply(say(key, self.language, **blanks), language=self.language)
 
 
 class Orders:
@@ -56,6 +44,7 @@ class Orders:
         people: People,
         memory: Memory,
         forget: Forget,
+        attachments: Attachments,
         loaded: Callable[[], Awaitable[Loaded]],
         condition: Condition,
         of_owner: OwnerOrders,
@@ -67,6 +56,7 @@ class Orders:
         self._people = people
         self._memory = memory
         self._forget = forget
+        self._attachments = attachments
         self._loaded = loaded
         self._condition = condition
         self._lacking = lacking
@@ -147,6 +137,7 @@ class Orders:
 
     async def _reset(self, order: Order) -> Reply:
         await self._memory.reset(order.received.person.id, order.received.conversation_id)
+        await self._attachments.drop(order.received.conversation_id)
         return order.say("reset")
 
     async def _erase(self, order: Order) -> Reply:

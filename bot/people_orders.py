@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bot.codes import Codes
-    from bot.orders import Order
+    from bot.order import Order
     from bot.people import People
     from bot.roster import Listed
 

@@ -163,9 +163,9 @@ class Sender:
         return await self._settled(parcel, told)
 
     async def _settled(self, parcel: Parcel, message: Json) -> str:
-        """A nonce may be that of the message in which a former process showed the answer: it is to say the final text now."""
+        """A nonce may be that of the message that showed the answer while it was written: it is to be the final one now."""
         id_ = str(message["id"])
-        if not _says(parcel, message):
+        if not _says(parcel, message) or _codes(parcel.payload) != _codes(message):
             await self.edit(parcel, id_)
         return id_
 
@@ -183,6 +183,11 @@ def _says(parcel: Parcel, message: Json) -> bool:
     texts = {parcel.payload["content"].strip(), str(parcel.payload.get("plain") or parcel.payload["content"]).strip()}
     files = len(parcel.payload.get("files", ()))
     return (message.get("content") or "").strip() in texts and len(message.get("attachments", ())) == files
+
+
+def _codes(message: Json) -> list[str]:
+    """The codes of its buttons."""
+    return [str(button.get("custom_id")) for row in message.get("components") or () for button in row.get("components") or ()]
 
 
 def _is(parcel: Parcel, message: Json) -> bool:

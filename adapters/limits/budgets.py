@@ -234,7 +234,8 @@ class Budgets:
         heapq.heappop(state.waiting)
         for log in self._logs(state, waiter.rank[0]):
             log.begin()
-        waiter.turn.set_result(None)
+        if not waiter.turn.done():  # else it was cancelled a moment ago, and gives its turn back when it leaves
+            waiter.turn.set_result(None)
 
     def _wake(self, at: float) -> None:
         if self._timer is not None:

@@ -74,15 +74,15 @@ async def _asked(client: Client, config: TelegramConfig) -> Examined:
             str(hook.get("url") or ""), str(hook.get("last_error_message") or ""), int(hook.get("pending_update_count") or 0)
         ),
     )
-    standing = {chat: await _standing(client, chat, me.get("id")) for chat in _named([*config.free_chats, *config.allow_chats])}
-    deaf = [chat for chat in _named(config.free_chats) if standing.get(chat) == "member" and chat.startswith("-")]
+    standing = {chat: await _standing(client, chat, me["id"]) for chat in _groups([*config.free_chats, *config.allow_chats])}
+    deaf = [chat for chat in _groups(config.free_chats) if standing.get(chat) == "member"]
     absent = tuple(chat for chat, status in standing.items() if status is None)
     return replace(found, absent=absent, deaf=() if found.reads_groups else tuple(deaf))
 
 
-def _named(chats: Iterable[str]) -> list[str]:
-    """Each once, and not more than can be asked about in a moment."""
-    return list(dict.fromkeys(chats))[:_MOST_CHATS]
+def _groups(chats: Iterable[str]) -> list[str]:
+    """The shared ones, each once, and not more than can be asked about in a moment."""
+    return [chat for chat in dict.fromkeys(chats) if chat.startswith("-")][:_MOST_CHATS]
 
 
 async def _standing(client: Client, chat: str, me: object) -> str | None:
@@ -90,6 +90,8 @@ async def _standing(client: Client, chat: str, me: object) -> str | None:
     try:
         found = _object(await client.call("getChatMember", {"chat_id": chat, "user_id": me}))
     except CallError as error:
+        if error.moved_to is not None and str(error.moved_to) != chat:
+            return await _standing(client, str(error.moved_to), me)
         if error.code in {400, 403}:
             return None
         raise

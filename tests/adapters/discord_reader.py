@@ -72,7 +72,7 @@ def _lines(text: str, whole: Seen) -> None:
 
 
 def _inline(text: str, whole: Seen) -> None:
-    at = 0
+    at, link = 0, "](" in text  # without one the rule of links would look for it in very many ways
     while at < len(text):
         special = _SPECIAL.search(text, at)
         if special is None:
@@ -80,7 +80,7 @@ def _inline(text: str, whole: Seen) -> None:
             return
         whole.pieces.append(text[at : special.start()])
         at = special.start()
-        kind, found = _rule(text, at)
+        kind, found = _rule(text, at, link=link)
         if found is None:
             whole.pieces.append(text[at])
             at += 1
@@ -89,8 +89,7 @@ def _inline(text: str, whole: Seen) -> None:
             at = found.end()
 
 
-def _rule(text: str, at: int) -> tuple[str, re.Match[str] | None]:
-    link = "](" in text[at:]  # without one the rule of links would look for it in very many ways
+def _rule(text: str, at: int, *, link: bool) -> tuple[str, re.Match[str] | None]:
     matches = [(kind, found) for kind, rule in _RULES if (link or kind != "masked") and (found := rule.match(text, at))]
     if not matches:
         return "", None

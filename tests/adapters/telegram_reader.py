@@ -12,9 +12,9 @@ _QUOTES = {"blockquote", "expandable_blockquote"}
 _ANYWHERE = {"bold", "italic", "strikethrough"}
 _ALONE = {"code", "pre"}
 _FOUND = (
-    re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+", re.IGNORECASE),
+    re.compile(r"(?<![a-z0-9+.-])[a-z0-9+.-]+://[^\s]+", re.IGNORECASE),
     re.compile(r"(?<![\w.@-])[\w-]+(?:\.[\w-]+)*\.(?:com|example|md|org|net|gg|de|fr|me|rs|py)(?![\w-])", re.IGNORECASE),
-    re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+    re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
     re.compile(r"(?<![\w/])@[A-Za-z0-9_]{2,32}\b"),
     re.compile(r"(?<![\w/<>])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?(?![\w/<>])"),
     re.compile(r"(?<!\w)#\w*[^\W\d]\w*"),

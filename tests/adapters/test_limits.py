@@ -504,3 +504,14 @@ async def test_a_turn_within_a_stack_is_left_with_it(house: House) -> None:
         assert house.times("a") == []
     await house.clock.advance(1)
     assert house.times("a") == [11]
+
+
+async def test_a_turn_that_comes_to_who_was_just_cancelled_goes_to_the_next(house: House) -> None:
+    async with house.budgets.turn("a", "free", FINAL):
+        leaving, waiting = house.call("a", "leaving", kind="free"), house.call("a", "waiting", kind="free")
+        await settle()
+        leaving.cancel()  # and the turn is over before it can leave
+    await settle()
+
+    assert waiting.done()
+    assert house.names() == ["waiting"]

@@ -87,6 +87,7 @@ def test_on_discord(markdown: str, shown: str | None) -> None:
         ("[evil](https://evil.example/x)", "evil (https://evil.example/x)", [("code", "https://evil.example/x")]),
         ("See notes.md, ask @joe, /start, #tag, $USD.", "See notes.md, ask @joe, /start, #tag, $USD.",
          [("code", "notes.md"), ("code", "@joe"), ("code", "/start"), ("code", "#tag"), ("code", "$USD")]),
+        ("@a.@b #t.@c", "@a.@b #t.@c", [("code", "@a.@b"), ("code", "#t.@c")]),
         ("It is 3.14 and/or 1/2, e.g. #1, 5$.", "It is 3.14 and/or 1/2, e.g. #1, 5$.", []),
         ("- a\n  - b\n- c", "• a\n  ◦ b\n• c", []),
         ("> quote **b**\n\nafter", "quote b\n\nafter", [("blockquote", "quote b"), ("bold", "b")]),
@@ -106,9 +107,10 @@ def test_a_narrow_table_is_aligned() -> None:
 
 
 def test_a_wide_table_becomes_a_list_of_its_rows() -> None:
-    table = "| What | How it is done |\n|---|---|\n| Filter | Close the valve, unscrew it [1] |\n| Pump | |"
+    table = "| What | How it is done |\n|---|---|\n| Filter | Close the valve and unscrew it with care [1] |\n| Pump | |"
     assert discord(table) == (
-        "- **What:** Filter\n  **How it is done:** Close the valve, unscrew it [1]\n- **What:** Pump\n  **How it is done:** –"
+        "- **What:** Filter\n  **How it is done:** Close the valve and unscrew it with care [1]\n"
+        "- **What:** Pump\n  **How it is done:** –"
     )
 
 
@@ -145,6 +147,17 @@ def test_no_other_address_is_a_link(url: str) -> None:
 
 def test_code_cannot_end_a_link_that_the_text_begins() -> None:
     assert discord("[click `](https://evil.example)`") == "\\[click `](https://evil.example)`"
+
+
+def test_code_in_the_text_of_a_link_cannot_end_it() -> None:
+    markdown = "[see `](https://evil.example)`](https://docs.example.org/guide)"
+    assert discord(markdown) == "see `］(https://evil.example)` (<https://docs.example.org/guide>)"
+    assert discord("[see `a[0]`](https://docs.example.org/guide)") == "[see a[0]](<https://docs.example.org/guide>)"
+
+
+def test_code_cannot_change_where_a_link_before_it_leads() -> None:
+    markdown = "[x](https://docs.example.org/guide) `](https://evil.example)`"
+    assert discord(markdown) == "[x](<https://docs.example.org/guide>) `］(https://evil.example)`"
 
 
 def test_a_long_text_is_cut_at_its_paragraphs_then_sentences_then_words() -> None:
@@ -284,3 +297,20 @@ def test_of_a_long_text_that_is_written_its_end_is_shown() -> None:
 
 def test_a_text_that_nests_without_end_is_shown_as_it_was_written() -> None:
     assert telegram("> " * 200 + "deep")[0] == "> " * 200 + "deep"
+
+
+@pytest.mark.parametrize(
+    "text", ["* _ ~ | " * 300, "**a** *b* `c` " * 200, "> - q\n" * 200, "[g](https://docs.example.org/guide) " * 100]
+)
+def test_marks_and_escapes_count(text: str) -> None:
+    for limit in range(200, 260, 7):
+        parts = discord_parts(text.replace("* _", "\\* _"), allowed_links=ALLOWED, limit=limit)
+        assert max(units(part.text) for part in parts) <= limit
+        assert max(units(part.plain) for part in parts) <= limit
+
+
+def test_code_that_is_cut_keeps_its_indentation() -> None:
+    code = "\n".join(["if x:", *["    y()"] * 200])
+    parts = discord_parts(f"```py\n{code}\n```", allowed_links=(), limit=200)
+    assert len(parts) > 5
+    assert all(part.text.startswith("```py\n    y()\n") for part in parts[1:])

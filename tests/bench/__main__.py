@@ -1,4 +1,4 @@
-"""`python -m tests.bench [PART …]`: measure, and print one table. Parts: answering, indexing, retrieval, size."""
+"""`python -m tests.bench [PART …]`: measure, and print one table. Parts: answering, indexing, platforms, retrieval, size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.bench.table import Row, printed
 
-PARTS = ("size", "indexing", "answering", "retrieval")
+PARTS = ("size", "indexing", "answering", "platforms", "retrieval")
 
 
 def main() -> int:

@@ -63,6 +63,8 @@ async def test_settings_without_a_token_are_worth_a_warning() -> None:
     found = await bots(settings, None)
     assert [one.state for one in found] == ["warning", "warning"]
     assert "/etc/grillon/telegram.token" in found[0].remedy
+    assert "start the service" in found[0].remedy
+    assert "start the service" not in (await bots(settings, {}))[0].remedy
 
 
 async def test_a_sound_bot_on_telegram(telegram: Telegram) -> None:
@@ -141,6 +143,10 @@ async def test_free_chats_and_privacy_mode(telegram: Telegram) -> None:
     assert (privacy.state, str(deaf.id) in privacy.sentence, str(heard.id) in privacy.sentence) == ("warning", True, False)
     assert "/setprivacy" in privacy.remedy
     assert (absent.state, "-4999999" in absent.sentence) == ("warning", True)
+    moved = deaf.migrate()
+    assert str(deaf.id) in (await on_telegram(telegram, free_chats=[deaf.id]))["telegram groups"].sentence
+    moved.promote_bot()
+    assert "privacy mode is on" in (await on_telegram(telegram, free_chats=[deaf.id]))["telegram groups"].sentence
     telegram.world.privacy = False
     assert "privacy mode is off" in (await on_telegram(telegram, free_chats=[deaf.id]))["telegram groups"].sentence
 

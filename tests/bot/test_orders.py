@@ -85,7 +85,7 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tal
         (folder / "state").mkdir()
         with State.claim(folder / "state") as state:
             async with House.open(told, state) as house:
-                await house.reindex_all()
+                await house.upkeep.reindex_each(house.collections)
                 yield Talk(house, ollama, folder)
 
 

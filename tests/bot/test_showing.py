@@ -38,12 +38,12 @@ async def test_a_sign_of_life_then_words_then_the_whole(tmp_path: Path) -> None:
     async with open_house(tmp_path, Told(answer), doors={"telegram": door}) as house:
         id_ = await house.dispatcher.receive(message("1", platform="telegram"), house.person("anna"))
         await until(lambda: door.shown)
-        assert door.shown == [("1", Live())]
+        assert set(door.shown) == {("1", Live())}
         assert await live_of(house) == ["live 1"]
         go_on.set()
         await house.reply(id_)
         await house.dispatcher.drain(5)
-        assert [live.text for _, live in door.shown] == ["", "half ", "half whole"]
+        assert list(dict.fromkeys(live.text for _, live in door.shown)) == ["", "half ", "half whole"]
         assert [word for _, word, _ in door.sent] == ["whole"]
 
 

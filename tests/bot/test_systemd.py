@@ -179,6 +179,7 @@ def test_a_secret_that_has_its_file_is_let_in(tmp_path: Path) -> None:
     printed = drop_in(load_settings(file))
     assert f'\nLoadCredential="discord.token:{file.parent}/discord.token"\n' in printed
     assert "\n#LoadCredential=telegram.token:/etc/grillon/telegram.token\n" in printed
+    assert "# Discord must be reached" in printed
     assert "hush" not in printed
 
 

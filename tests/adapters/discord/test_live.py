@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from adapters.types import Button, Live, NotSentError, Part
+from adapters.types import Button, Live, NotSentError, Part, Reply
 from tests.adapters.discord.house import Home
 from tests.rigs.discord import Discord
 
@@ -137,6 +137,19 @@ async def test_cancelled_while_it_is_shown_no_call_comes_after_the_final_text(ri
         await asyncio.sleep(0.2)
     (post,) = rig.ledger.by_bot(alice.dm)
     assert post.content == "final"
+
+
+async def test_a_live_message_that_said_it_all_already_gets_the_buttons_of_the_answer(rig: Discord) -> None:
+    """Who showed it was stopped before it knew which message that was: the nonce brings it back, word for word."""
+    alice = rig.person("Alice")
+    home = Home(rig)
+    async with home.open():
+        alice.say(alice.dm, "q")
+        await home.true(lambda: home.host.messages)
+        await home.platform.show(home.origin(), lambda: Live("The answer", stop=STOP))
+        await home.answer(Reply("The answer", buttons=(Button("like", "👍", "code-like"),)))
+    (post,) = rig.ledger.by_bot(alice.dm)
+    assert [button["custom_id"] for button in post.buttons] == ["code-like"]
 
 
 async def test_streaming_keeps_within_the_channels_budget_and_shows_what_is_newest(rig: Discord) -> None:

@@ -181,7 +181,7 @@ async def test_polling_has_no_webhook(house: House) -> None:
     "settings",
     [
         {"mode": "webhook"},
-        {"mode": "webhook", "webhook_url": "https://example.org/t"},
+        {"mode": "webhook", "webhook_url": "https://example.org/t", "token": "1:a"},
         {"mode": "webhook", "webhook_url": "https://example.org/t", "webhook_secret": ""},
         {"mode": "webhook", "webhook_url": "https://example.org/t", "webhook_secret": "a b"},
         {"mode": "webhook", "webhook_secret": "abc"},
@@ -193,6 +193,11 @@ async def test_polling_has_no_webhook(house: House) -> None:
 def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TelegramConfig(**settings)
+
+
+def test_who_sees_no_token_is_not_asked_for_the_secret() -> None:
+    """Both are credentials, which the service alone sees; the same file is read by every verb."""
+    assert TelegramConfig(mode="webhook", webhook_url="https://example.org/t").webhook_secret is None
 
 
 @pytest.mark.parametrize(
