@@ -69,6 +69,10 @@ class Lives:
         """The id of the message that shows it, also when whoever showed it was cancelled before being told."""
         return origin.live or self._shown.get(origin.inbox_id)
 
+    def ended(self, origin: Origin) -> None:
+        """A message of ours came into its channel: that ends the typing there."""
+        self._typed.pop(channel_of(origin.message), None)
+
     async def _show(self, origin: Origin, live: Callable[[], Live | None]) -> str | None:
         token = token_of(origin.message)
         if token is not None and token.original:

@@ -124,6 +124,7 @@ class DiscordPlatform:
 
     async def send(self, origin: Origin, part: Part, key: str, *, tried_s: float | None = None) -> str | None:
         """Send one part and return its id. Raises `NotSentError`, `UnknownError`, `RefusedError`."""
+        self._lives.ended(origin)
         return await self._answers.send(replace(origin, live=self._lives.known(origin)), part, key, tried_s)
 
     async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
