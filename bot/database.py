@@ -47,9 +47,13 @@ class _Job:
 
 
 class _Line:
-    """The jobs that wait for a thread. Closing it lets what is queued be carried out first."""
+    """The jobs that wait for a thread. Closing it lets what is queued be carried out first.
 
-    def __init__(self) -> None:
+    `carry_out` is what is done with one of several that share a transaction.
+    """
+
+    def __init__(self, carry_out: Callable[[Connection, _Job], None]) -> None:
+        self.carry_out = carry_out
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -88,7 +92,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._loop = asyncio.get_running_loop()
-        self._writes, self._reads = _Line(), _Line()
+        self._writes, self._reads = _Line(_within_savepoint), _Line(_by_itself)
         self._writer = threading.Thread(
             target=self._serve, args=(writer_engine(path), self._writes), name="sql writer", daemon=True
         )
@@ -184,7 +188,7 @@ def _transaction(connection: Connection, jobs: list[_Job], line: _Line) -> None:
             return
         deadline = time.monotonic() + _SHARED_S
         for job in jobs:  # which grows
-            _within_savepoint(connection, job)
+            line.carry_out(connection, job)
             following = line.take_shared() if time.monotonic() < deadline else None
             if following is not None:
                 jobs.append(following)
@@ -205,6 +209,14 @@ def _within_savepoint(connection: Connection, job: _Job) -> None:
         driver.execute("ROLLBACK TO job")
         job.error = error
     driver.execute("RELEASE job")
+
+
+def _by_itself(connection: Connection, job: _Job) -> None:
+    """Carry out one of several reads: there is nothing to undo."""
+    try:
+        job.result = job.work(connection)
+    except Exception as error:  # noqa: BLE001 -- whatever the work raised belongs to the one who waits for it
+        job.error = error
 
 
 def _truncate_log(connection: Connection) -> bool:

@@ -28,6 +28,9 @@ T = TypeVar("T")
 RETRY_S = (1.0, 5.0, 30.0, 120.0)
 """Seconds before each further try; the last one again and again."""
 
+_LONGEST_S = 5.0
+"""Between two tries to send what surely did not arrive, unless the platform asks for more: an outage may be over any moment."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -89,7 +92,7 @@ class Delivery:
                     return "refused", None
                 if tried_at is None:
                     await self._insist(lambda: self._outbox.put_back(pending.id, outgoing.ordinal))
-                await asyncio.sleep(max(wait, error.retry_after or 0))
+                await asyncio.sleep(max(min(wait, _LONGEST_S), error.retry_after or 0))
             except RefusedError as error:
                 _log.warning("reply refused message=%d: %s", pending.id, error)
                 return "refused", None

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import bindparam, delete, func, insert, select, text, update
+from sqlalchemy import bindparam, case, delete, func, insert, select, text, update
 
 from adapters.types import Origin
 from bot.errors import RejectedError
 from bot.people import Person
-from bot.stored import dump, load_message, load_reply
+from bot.stored import SPENT, dump, load_message, load_reply
 from bot.tables import conversations, handled, inbox, people, turns
 from knowledge.failpoints import failpoint
 
@@ -50,6 +50,7 @@ CLOSE = (
         reply=bindparam("new_reply"),
         finished_at=bindparam("at"),
         lease_until=None,
+        message=case((bindparam("new_state") == "sent", func.json_remove(inbox.c.message, *SPENT)), else_=inbox.c.message),
     )
     .returning(inbox.c.erase, inbox.c.conversation_id)
 )

@@ -5,8 +5,9 @@ document they were made from. There is no call without person *and* conversation
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
+import orjson
 from sqlalchemy import bindparam, func, select, update
 
 from bot.stored import load_message, load_reply
@@ -14,14 +15,14 @@ from bot.tables import conversations, inbox, turn_documents, turns
 from knowledge.types import PastTurn
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
     from adapters.types import Message, Reply
     from knowledge.types import Sql
 
-    Readable = Callable[[frozenset[int]], Awaitable[frozenset[int]]]
+    Readable = Callable[[Connection, frozenset[int]], frozenset[int]]
     """Which of these documents the one who asks may read now."""
 
 _MOST = 200
@@ -38,13 +39,16 @@ _REMEMBERED = (
     conversations.c.person_id == bindparam("person"),
     turns.c.id >= conversations.c.first_turn,
 )
-_TURNS = (
+_EACH = (
     select(turns.c.id, turns.c.question, turns.c.answer, _DOCUMENTS.label("documents"))
     .join(conversations)
     .where(*_REMEMBERED)
     .order_by(turns.c.id.desc())
     .limit(_MOST)
+    .subquery()
 )
+# In one row: a thread that fetches rows takes and gives the interpreter lock for every one of them.
+_TURNS = select(func.json_group_array(func.json_array(_EACH.c.id, _EACH.c.question, _EACH.c.answer, _EACH.c.documents)))
 _LAST = (
     select(inbox.c.reply, _DOCUMENTS.label("documents"))
     .select_from(turns)
@@ -84,6 +88,15 @@ class Kept:
     documents: frozenset[int]
 
 
+class _Turn(NamedTuple):
+    """A turn as the database has it, `documents` as their ids joined by commas."""
+
+    id: int
+    question: str
+    answer: str
+    documents: str | None
+
+
 class Memory:
     """The turns of all conversations, each reached with its person and its conversation alone."""
 
@@ -107,20 +120,13 @@ class Memory:
         are left out, for good, down to half of it. `without` is a turn that is about to be replaced.
         """
         key = {"person": person_id, "conversation": conversation_id}
-        rows = await self._sql.read(lambda connection: connection.execute(_TURNS, key).all())
-        rows = [row for row in rows if row.id != without]
-        if not rows:
-            return []
-        used = {row.id: _documents(row) for row in rows}
-        wanted = frozenset[int]().union(*used.values())
-        allowed = await readable(wanted) if wanted else frozenset()
-        kept = [row for row in reversed(rows) if row.question and row.answer and used[row.id] <= allowed]
-        sizes = [self._size(row, count) for row in kept]
-        cut = _cut(sizes, budget_tokens, full=len(rows) == _MOST)
+        kept, full = await self._sql.read(lambda connection: _remembered(connection, key, readable, without))
+        sizes = [self._size(id_, turn, count) for id_, turn in kept]
+        cut = _cut(sizes, budget_tokens, full=full)
         if cut:
-            first = kept[cut].id if cut < len(kept) else kept[-1].id + 1
+            first = kept[cut][0] if cut < len(kept) else kept[-1][0] + 1
             await self._sql.write(lambda connection: connection.execute(_BEGIN_AT, {**key, "first": first}))
-        return [PastTurn(row.question, row.answer, used[row.id]) for row in kept[cut:]]
+        return [turn for _, turn in kept[cut:]]
 
     async def reset(self, person_id: int, conversation_id: int) -> None:
         """Start the conversation anew: nothing said so far enters a prompt again."""
@@ -134,36 +140,54 @@ class Memory:
     async def last_reply(self, person_id: int, conversation_id: int, *, readable: Readable) -> Reply | None:
         """The reply of the last turn, with its sources; None without one, or when not all of them may be read any more."""
         key = {"person": person_id, "conversation": conversation_id}
-        row = await self._sql.read(lambda connection: connection.execute(_LAST, key).first())
-        if row is None or not row.reply:
-            return None
-        documents = _documents(row)
-        if documents and not documents <= await readable(documents):
-            return None
-        return load_reply(row.reply)
+        reply = await self._sql.read(lambda connection: _last_reply(connection, key, readable))
+        return load_reply(reply) if reply else None
 
     async def reply_to(self, person_id: int, inbox_id: int) -> Kept | None:
         """The reply to a message of this person, None when there is none, or none any more."""
         key = {"person": person_id, "inbox": inbox_id}
         row = await self._sql.read(lambda connection: connection.execute(_OF_MESSAGE, key).first())
-        return Kept(load_message(row.message), load_reply(row.reply), _documents(row)) if row else None
+        return Kept(load_message(row.message), load_reply(row.reply), _ids(row.documents)) if row else None
+
+    async def may_read(self, kept: Kept, readable: Readable) -> bool:
+        """Whether all documents that a reply was made from may be read."""
+        documents = kept.documents
+        return not documents or documents <= await self._sql.read(lambda connection: readable(connection, documents))
 
     async def like(self, person_id: int, inbox_id: int, *, liked: bool) -> bool:
         """Keep with a turn what its person thought of it. False when there is no such turn."""
         values = {"person": person_id, "inbox": inbox_id, "what": liked}
         return bool(await self._sql.write(lambda connection: connection.execute(_LIKE, values).rowcount))
 
-    def _size(self, row: Row[*tuple[Any, ...]], count: Callable[[str], int]) -> int:
-        size = self._tokens.get(row.id)
+    def _size(self, id_: int, turn: PastTurn, count: Callable[[str], int]) -> int:
+        size = self._tokens.get(id_)
         if size is None:
             if len(self._tokens) >= _COUNTED:
                 self._tokens.clear()
-            size = self._tokens[row.id] = count(row.question) + count(row.answer)
+            size = self._tokens[id_] = count(turn.question) + count(turn.answer)
         return size
 
 
-def _documents(row: Row[*tuple[Any, ...]]) -> frozenset[int]:
-    return frozenset(map(int, row.documents.split(","))) if row.documents else frozenset()
+def _remembered(
+    connection: Connection, key: dict[str, int], readable: Readable, without: int | None
+) -> tuple[list[tuple[int, PastTurn]], bool]:
+    """The turns with their ids, oldest first, all of whose documents may be read; and whether there may be older ones."""
+    rows = [_Turn(*row) for row in orjson.loads(connection.execute(_TURNS, key).scalar_one())]
+    found = [(row.id, PastTurn(row.question, row.answer, _ids(row.documents))) for row in reversed(rows) if row.id != without]
+    wanted = frozenset[int]().union(*(turn.documents for _, turn in found))
+    allowed = readable(connection, wanted) if wanted else wanted
+    kept = [(id_, turn) for id_, turn in found if turn.question and turn.answer and turn.documents <= allowed]
+    return kept, len(rows) == _MOST
+
+
+def _last_reply(connection: Connection, key: dict[str, int], readable: Readable) -> str | None:
+    row = connection.execute(_LAST, key).first()
+    documents = _ids(row.documents) if row else frozenset[int]()
+    return row.reply if row and (not documents or documents <= readable(connection, documents)) else None
+
+
+def _ids(joined: str | None) -> frozenset[int]:
+    return frozenset(map(int, joined.split(","))) if joined else frozenset()
 
 
 def _cut(sizes: Sequence[int], budget: int, *, full: bool) -> int:

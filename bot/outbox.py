@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, func, insert, literal, select, update
 
 from bot.forget import DAY_S, erase_finished
-from bot.stored import dump_part, load_part
+from bot.stored import SPENT, dump_part, load_part
 from bot.tables import inbox, outbox
 from knowledge.failpoints import failpoint
 
@@ -42,7 +42,7 @@ _LEFT = select(literal(1)).where(_OF, _OPEN).limit(1)
 _SENT = (
     update(inbox)
     .where(inbox.c.id == bindparam("inbox_id"))
-    .values(state="sent", finished_at=bindparam("at"))
+    .values(state="sent", finished_at=bindparam("at"), message=func.json_remove(inbox.c.message, *SPENT))
     .returning(inbox.c.erase)
 )
 

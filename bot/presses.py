@@ -70,17 +70,18 @@ class Presses:
         kept = await self._memory.reply_to(person.id, meant.inbox_id)
         if kept is None:
             return Pressed(say("private_erased" if person.private else "button_too_old", language))
-        source = await self._readable(kept, person, meant.n)
+        source = await self._readable(kept, press, person, meant.n)
         if source is None:
             return Pressed(say("source_gone", language))
         return Pressed(f"**[{source.n}] {named(source)}**\n\n{source.excerpt}", source.url, press.code)
 
-    async def _readable(self, kept: Kept, person: Person, n: int) -> Source | None:
-        """The source, where whoever could read it when it was given still may: rights are those of now."""
+    async def _readable(self, kept: Kept, press: Press, person: Person, n: int) -> Source | None:
+        """The source, where whoever could read it when it was given still may: rights are those of now, roles are, too."""
         reply, library = kept.reply, (await self._loaded()).library
         source = next((one for one in (*reply.citations, *reply.consulted, *reply.nearest) if one.n == n), None)
-        scope = library.scope(self._people.audience(person, kept.message))
+        asked = replace(kept.message, platform=press.message.platform, roles=press.message.roles)
+        scope = library.scope(self._people.audience(person, asked if asked.private else kept.message))
         readable = partial(library.may_read_all, scope=scope)
         if source is None or source.collection not in scope.collections | {ATTACHED}:
             return None
-        return source if not kept.documents or kept.documents <= await readable(kept.documents) else None
+        return source if await self._memory.may_read(kept, readable) else None

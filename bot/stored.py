@@ -8,6 +8,10 @@ import orjson
 
 from adapters.types import Attachment, Button, File, Message, Part, Reply, Source
 
+SPENT = ("$.options.interaction", "$.options.history", *(f"$.attachments[{n}].url" for n in range(5)))
+"""Where in a message that is which serves its reply alone, and goes once that is sent: the right to answer an interaction, the
+turns that came with a request, the signed addresses of files."""
+
 
 def dump(thing: Message | Reply) -> str:
     """JSON of a message or a reply. Raises `TypeError` when it holds what JSON or UTF-8 cannot say."""

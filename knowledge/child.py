@@ -11,7 +11,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -42,6 +42,7 @@ def serve(descriptor: int, handlers: Mapping[str, Handler], *, threads: int = 1)
     With more threads, handlers run side by side.
     """
     connection = socket.socket(fileno=descriptor)
+    received = connection.makefile("rb")  # buffered: a frame is three reads and seldom more than one call of the kernel
     lock = threading.Lock()
     cancelled: set[int] = set()
 
@@ -54,7 +55,7 @@ def serve(descriptor: int, handlers: Mapping[str, Handler], *, threads: int = 1)
         try:
             outcome = handlers[method](params, blob)
             if isinstance(outcome, tuple):
-                send({"id": number, "result": outcome[0]}, outcome[1])
+                send({"id": number, "result": outcome[0], "end": True}, outcome[1])
                 return
             for result, piece in outcome:
                 if number in cancelled:
@@ -71,23 +72,20 @@ def serve(descriptor: int, handlers: Mapping[str, Handler], *, threads: int = 1)
 
     with ThreadPoolExecutor(threads) as pool, contextlib.suppress(EOFError, OSError):
         while True:
-            header, blob = _receive(connection)
+            header, blob = _receive(received)
             if header.get("cancel"):
                 cancelled.add(header["id"])
             else:
                 pool.submit(run, header["id"], header["method"], header["params"], blob)
 
 
-def _receive(connection: socket.socket) -> Answer:
-    head_length, blob_length = _LENGTHS.unpack(_exactly(connection, _LENGTHS.size))
-    return orjson.loads(_exactly(connection, head_length)), _exactly(connection, blob_length)
+def _receive(received: BinaryIO) -> Answer:
+    head_length, blob_length = _LENGTHS.unpack(_exactly(received, _LENGTHS.size))
+    return orjson.loads(_exactly(received, head_length)), _exactly(received, blob_length)
 
 
-def _exactly(connection: socket.socket, length: int) -> bytes:
-    data = bytearray()
-    while len(data) < length:
-        piece = connection.recv(min(length - len(data), 2**20))
-        if not piece:
-            raise EOFError
-        data += piece
-    return bytes(data)
+def _exactly(received: BinaryIO, length: int) -> bytes:
+    data = received.read(length)
+    if len(data) < length:
+        raise EOFError
+    return data

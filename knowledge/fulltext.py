@@ -6,9 +6,9 @@ import math
 import re
 import unicodedata
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
+import orjson
 from sqlalchemy import text
 
 from knowledge.tables import json_list
@@ -72,16 +72,17 @@ def folded(question: str) -> list[str]:
 
 def covered(words: Words, passage: str) -> float:
     """The share of a question's words that stand in a passage, by weight, 0 to 1; a plural counts as its singular."""
-    there = {_singular(word) for word in terms(passage)}
+    there = set(terms(passage))
     whole = sum(words.weights.values())
-    return sum(weight for word, weight in words.weights.items() if _singular(word) in there) / whole if whole else 0.0
+    return sum(weight for word, weight in words.weights.items() if not there.isdisjoint(_forms(word))) / whole if whole else 0.0
 
 
 def words_of(connection: Connection, question: str) -> Words:
     """Choose the words to ask for: at most twelve, rarest first, until they stand in a fifth of the chunks."""
-    chunks = connection.execute(_COUNT).scalar() or 0
-    known = {row.term: row.doc for row in connection.execute(_FREQUENCIES, {"words": json_list(folded(question))})}
-    frequencies = {word: known.get(word, 0) for word in folded(question)}
+    words = folded(question)
+    chunks, counted = connection.execute(_FREQUENCIES, {"words": json_list(words)}).one()
+    known: dict[str, int] = orjson.loads(counted)
+    frequencies = {word: known.get(word, 0) for word in words}
     weights = {word: math.log(1 + (chunks - count + 0.5) / (count + 0.5)) for word, count in frequencies.items()}
     asked: list[str] = []
     sum_ = 0
@@ -100,31 +101,38 @@ def search(connection: Connection, words: Words, collections: Collection[str], l
     """
     if not words.asked or not collections:
         return []
-    values = {"match": " OR ".join(f'"{word}"' for word in words.asked), "collections": json_list(collections)}
-    depth = 4 * limit
-    hits = connection.execute(_SEARCH, {**values, "depth": depth}).all()
-    if len(hits) == depth and sum(readable for _, _, readable in hits) < limit:
-        hits = connection.execute(_SEARCH, {**values, "depth": -1}).all()
-    return [Found(id_, -score) for id_, score, _ in islice((hit for hit in hits if hit[2]), limit)]
+    match = " OR ".join(f'"{word}"' for word in words.asked)
+    values = {"match": match, "collections": json_list(collections), "limit": limit}
+    for depth in (4 * limit, -1):
+        hits = orjson.loads(connection.execute(_SEARCH, {**values, "depth": depth}).scalar_one())
+        if len(hits) == limit:
+            break
+    return [Found(id_, -score) for id_, score in hits]
 
 
 def terms(passage: str) -> list[str]:
     """The words of a text as FTS5's `unicode61 remove_diacritics 2` cuts them, in order."""
-    return _WORD.findall(_MARKS.sub("", unicodedata.normalize("NFD", passage.lower())))
+    lower = passage.lower()
+    return _WORD.findall(lower if lower.isascii() else _MARKS.sub("", unicodedata.normalize("NFD", lower)))
 
 
-def _singular(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word[-1] in "sx" else word
+def _forms(word: str) -> tuple[str, ...]:
+    """A word as singular and plural."""
+    singular = word[:-1] if len(word) > 3 and word[-1] in "sx" else word
+    return (word, singular, f"{singular}s", f"{singular}x")
 
 
-_COUNT = text("SELECT count(*) FROM chunks")
-_FREQUENCIES = text("SELECT term, doc FROM chunk_vocabulary WHERE term IN (SELECT value FROM json_each(:words))")
+# One row each: a thread that fetches rows takes and gives the interpreter lock for every one of them.
+_FREQUENCIES = text(
+    """SELECT (SELECT count(*) FROM chunks), (SELECT json_group_object(term, doc) FROM chunk_vocabulary
+    WHERE term IN (SELECT value FROM json_each(:words)))"""
+)
 _SEARCH = text(
-    """SELECT hits.id, hits.score, documents.id IS NOT NULL AS readable FROM (
+    """SELECT json_group_array(json_array(id, score)) FROM (SELECT hits.id, score FROM (
         SELECT rowid AS id, bm25(chunk_words, 2.0, 1.0) AS score FROM chunk_words WHERE chunk_words MATCH :match
         ORDER BY score LIMIT :depth) AS hits
-    JOIN chunks ON chunks.id = hits.id
-    LEFT JOIN documents ON documents.id = chunks.document_id AND documents.version = chunks.version
+    CROSS JOIN chunks ON chunks.id = hits.id
+    CROSS JOIN documents ON documents.id = chunks.document_id AND documents.version = chunks.version
         AND +documents.collection IN (SELECT value FROM json_each(:collections))
-    ORDER BY hits.score"""
+    LIMIT :limit)"""  # CROSS: in the order of the hits, and no further than the limit
 )

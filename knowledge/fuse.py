@@ -49,11 +49,10 @@ def diversified(
     """
     chosen: list[int] = []
     redundancy = np.zeros(len(scores), np.float32)
-    left = np.ones(len(scores), bool)
     while len(chosen) < min(count, len(scores)):
         marginal = (1 - diversity) * scores - diversity * redundancy - (redundancy >= _COPY)
-        best = int(np.argmax(np.where(left, marginal, -np.inf)))
+        marginal[chosen] = -np.inf
+        best = int(marginal.argmax())
         chosen.append(best)
-        left[best] = False
         redundancy = np.maximum(redundancy, alike(best))
     return chosen

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _READABLE = text(
-    """SELECT id FROM documents WHERE version > 0 AND id IN (SELECT value FROM json_each(:ids))
+    """SELECT json_group_array(id) FROM documents WHERE version > 0 AND id IN (SELECT value FROM json_each(:ids))
     AND collection IN (SELECT value FROM json_each(:names))"""
 )
 
@@ -61,7 +61,7 @@ def keep_report(connection: Connection, report: IndexReport, missing: str | None
 
 def readable(connection: Connection, ids: Collection[int], names: Collection[str]) -> frozenset[int]:
     """Which of these documents are live in one of these collections."""
-    return frozenset(connection.execute(_READABLE, {"ids": json_list(ids), "names": json_list(names)}).scalars())
+    return frozenset(orjson.loads(connection.execute(_READABLE, {"ids": json_list(ids), "names": json_list(names)}).scalar_one()))
 
 
 def faults(connection: Connection) -> list[str]:

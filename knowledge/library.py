@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
+    from sqlalchemy import Connection
+
     from knowledge.config import EmbeddingConfig, KnowledgeConfig
     from knowledge.models import Embedder
     from knowledge.types import Passage, Sql
@@ -167,11 +169,9 @@ class Library:
         found = await self._sql.read(holdings.status)
         return [replace(one, pending=self._upkeep.pending(one.name)) for one in found if one.name in self._collections]
 
-    async def may_read_all(self, documents: frozenset[int], scope: Scope) -> frozenset[int]:
-        """Which of these documents exist, live, in this scope: memory must not outlive a right."""
-        if not documents:
-            return frozenset()
-        return await self._sql.read(partial(holdings.readable, ids=documents, names=scope.collections))
+    def may_read_all(self, connection: Connection, documents: frozenset[int], scope: Scope) -> frozenset[int]:
+        """Which of these documents exist, live, in this scope: memory must not outlive a right. Part of the caller's read."""
+        return holdings.readable(connection, documents, scope.collections)
 
     async def check(self) -> list[str]:
         """Compare the vectors with SQL, and SQL with itself: one sentence for what is wrong. Upkeep mends the vectors."""

@@ -18,7 +18,7 @@ from knowledge.errors import (
     ModelUnfitError,
     ModelUnreachableError,
 )
-from knowledge.llamaindex import ArrayEmbedding, StreamedChat
+from knowledge.llamaindex import ArrayEmbedding, StreamedChat, untraced
 from knowledge.models import Fingerprint, Health, Piece, Turn
 from knowledge.ollama_server import OllamaServer
 from knowledge.tokens import bound
@@ -52,6 +52,7 @@ class OllamaChat(StreamedChat):
         self._server = OllamaServer(self._wire, config.remote, timeout_s=config.first_token_s)
         self._deadlines = Deadlines.of(config)
 
+    @untraced
     async def stream(self, prompt: Sequence[Turn]) -> AsyncGenerator[Piece, None]:  # type: ignore[override]
         """Write an answer: `knowledge.models.ChatModel`. Words that arrive together come as one piece.
 

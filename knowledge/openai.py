@@ -11,7 +11,7 @@ from pydantic import PrivateAttr
 from knowledge.config import ChatModelConfig, EmbeddingConfig
 from knowledge.deadlines import Deadlines
 from knowledge.errors import ModelBusyError, ModelError, ModelUnfitError
-from knowledge.llamaindex import ArrayEmbedding, StreamedChat
+from knowledge.llamaindex import ArrayEmbedding, StreamedChat, untraced
 from knowledge.models import Fingerprint, Health, Piece, Turn
 from knowledge.tokens import bound
 from knowledge.wire import Wire
@@ -41,6 +41,7 @@ class OpenAIChat(StreamedChat):
         self._wire = wire or _wire(config.address, config.name, config.api_key, config.slots + 8)
         self._deadlines = Deadlines.of(config)
 
+    @untraced
     async def stream(self, prompt: Sequence[Turn]) -> AsyncGenerator[Piece, None]:  # type: ignore[override]
         """Write an answer: `knowledge.models.ChatModel`. Words that arrive together come as one piece.
 

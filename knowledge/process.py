@@ -107,9 +107,9 @@ class Child:
         killed).
         """
         try:
-            async with asyncio.timeout(timeout_s):
-                async for header, answer in self.stream(method, params, blob):
-                    return header, answer
+            async with asyncio.timeout(timeout_s), contextlib.aclosing(self.stream(method, params, blob)) as answers:
+                async for answer in answers:
+                    return answer
         except TimeoutError:
             await self.kill()
             raise
@@ -132,13 +132,13 @@ class Child:
                     finished = True
                     raise ChildDiedError(f"{self._module} ended (exit code {running.process.returncode})")
                 header, answer = item
+                finished = "end" in header or "error" in header
                 if "error" in header:
-                    finished = True
                     raise ChildError(header["error"], header.get("message", ""), header.get("data") or {})
-                if header.get("end"):
-                    finished = True
+                if "result" in header:
+                    yield header["result"], answer
+                if finished:
                     return
-                yield header.get("result") or {}, answer
         finally:
             del running.waiting[number]
             if not finished and running.alive:

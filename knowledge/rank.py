@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import orjson
 
 from knowledge.fulltext import Words, covered
 from knowledge.fuse import diversified, fused, lexical
-from knowledge.language import language_of
 from knowledge.types import Passage
 
 if TYPE_CHECKING:
@@ -44,60 +43,66 @@ class Near:
         return self.measures.get(language) or self.measures.get(None)
 
 
+class Candidate(NamedTuple):
+    """A live chunk: where it stands, and in which language it is."""
+
+    id: int
+    document_id: int
+    ordinal: int
+    language: str | None
+
+
 @dataclass(slots=True)
 class Ranking:
-    """Live candidates in one order, with `scores`, 0 to 1, which rank them, and `standings`, which say what is related.
+    """Live candidates in one order, with `scores`, 0 to 1, which rank them.
 
-    Scores compare cosines as they are; standings read each against what is usual in its language.
+    Scores compare cosines as they are; standings, which say what is related, read each against what is usual in its language.
     """
 
-    language: str | None
-    rows: Sequence[Row[Any]]
+    candidates: Sequence[Candidate]
     near: list[Near | None]
     words: Words
-    standings: list[float]
     scores: NDArray[np.float32]
 
-    def chosen(self, count: int, diversity: float) -> list[tuple[Passage, bool]]:
-        """The best, diversified, in order of their score, and whether each is related to the question.
+    def best(self, count: int, diversity: float) -> list[int]:
+        """The indices of the best, diversified, in order of their score."""
+        return sorted(diversified(self.scores, self._alike(), count, diversity), key=lambda n: -self.scores[n])
+
+    def judged(self, language: str | None, best: Sequence[tuple[int, Row[Any]]]) -> list[tuple[Passage, bool]]:
+        """The best (index and row, with its text) as passages, and whether each is related to the question in this language.
 
         One of them must stand above the threshold; then the others may stand a little below.
         """
-        best = sorted(diversified(self.scores, self._alike(), count, diversity), key=lambda n: -self.scores[n])
-        shares = [covered(self.words, f"{self.rows[n].headings} {self.rows[n].text}") for n in best]
-        answered = max((self.standings[n] for n in best), default=0.0) + self._expected(best, shares) >= 1
+        shares = [covered(self.words, f"{row.headings} {row.text}") for _, row in best]
+        standings = [_standing(self.near[n], row.language) for n, row in best]
+        same = [share for share, (_, row) in zip(shares, best, strict=True) if language and language == row.language]
+        answered = max(standings, default=0.0) + _expected(same) >= 1
         related = [
-            share >= _WORDS_SUFFICE or (answered and self.standings[n] >= _BESIDE) for n, share in zip(best, shares, strict=True)
+            share >= _WORDS_SUFFICE or (answered and standing >= _BESIDE)
+            for standing, share in zip(standings, shares, strict=True)
         ]
-        return [(self._passage(n), one) for n, one in zip(best, related, strict=True)]
-
-    def _expected(self, best: Sequence[int], shares: Sequence[float]) -> float:
-        """What the shared words add or take away: related texts in one language share half of them; across languages few do."""
-        same = [share for n, share in zip(best, shares, strict=True) if self.language and self.language == self.rows[n].language]
-        return _SHARED * (max(same) - _USUAL_SHARE) if same else 0.0
+        return [(self._passage(n, row), one) for (n, row), one in zip(best, related, strict=True)]
 
     def _alike(self) -> Callable[[int], NDArray[np.float32]]:
         """How alike a candidate is to each, 0 to 1: their cosines on the scale of these candidates; neighbours overlap."""
         size = max((len(near.vector) for near in self.near if near is not None), default=1)
-        vectors = np.zeros((len(self.near), size), np.float32)
-        for n, near in enumerate(self.near):
-            if near is not None and len(near.vector) == size:
-                vectors[n] = near.vector
-        documents = np.array([row.document_id for row in self.rows])
-        ordinals = np.array([row.ordinal for row in self.rows])
+        none = np.zeros(size, np.float32)
+        vectors = np.array([none if near is None or len(near.vector) != size else near.vector for near in self.near])
+        documents = np.array([candidate.document_id for candidate in self.candidates])
+        ordinals = np.array([candidate.ordinal for candidate in self.candidates])
 
         def alike(n: int) -> NDArray[np.float32]:
             cosines = vectors @ vectors[n]  # row by row: the whole product would wake the threads of the algebra library
             usual = float(cosines.min())
             neighbours = (documents == documents[n]) & (np.abs(ordinals - ordinals[n]) == 1)
-            scaled = np.square(np.clip((cosines - usual) / max(1 - usual, _LOWEST), 0, 1))
+            scaled = np.square(((cosines - usual) / max(1 - usual, _LOWEST)).clip(0, 1))
             closest: NDArray[np.float32] = np.maximum(scaled, np.float32(_NEIGHBOURS) * neighbours)
             return closest
 
         return alike
 
-    def _passage(self, n: int) -> Passage:
-        row, near = self.rows[n], self.near[n]
+    def _passage(self, n: int, row: Row[Any]) -> Passage:
+        near = self.near[n]
         return Passage(
             chunk_id=row.id,
             document_id=row.document_id,
@@ -113,14 +118,13 @@ class Ranking:
         )
 
 
-def ranked(question: str, rows: Sequence[Row[Any]], near: dict[int, Near], words: Words, found: dict[int, float]) -> Ranking:
-    """Score the live candidates `rows`: `near` is what vectors say of them, `found` their BM25 scores."""
-    of_rows = [near.get(row.id) for row in rows]
-    standings = [_standing(one, row.language) for one, row in zip(of_rows, rows, strict=True)]
-    overall = np.array([_standing(one, None) for one in of_rows], np.float32)
-    by_words = lexical(np.array([found.get(row.id, 0.0) for row in rows], np.float32), words)
-    scores = fused(np.clip(overall / max(2.0, *overall, 2.0), 0, 1), by_words) if near else by_words
-    return Ranking(language_of(question), rows, of_rows, words, standings, scores)
+def ranked(candidates: Sequence[Candidate], near: Mapping[int, Near], words: Words, found: Mapping[int, float]) -> Ranking:
+    """Score the live candidates: `near` is what vectors say of them, `found` their BM25 scores."""
+    of_candidates = [near.get(candidate.id) for candidate in candidates]
+    overall = np.array([_standing(one, None) for one in of_candidates], np.float32)
+    by_words = lexical(np.array([found.get(candidate.id, 0.0) for candidate in candidates], np.float32), words)
+    scores = fused((overall / overall.max(initial=2.0)).clip(0, 1), by_words) if near else by_words
+    return Ranking(candidates, of_candidates, words, scores)
 
 
 def _standing(near: Near | None, language: str | None) -> float:
@@ -129,3 +133,8 @@ def _standing(near: Near | None, language: str | None) -> float:
         return 0.0
     measure = near.measure(language)
     return 1 + near.cosine if measure is None else measure.standing(near.cosine)
+
+
+def _expected(shares: Sequence[float]) -> float:
+    """What the shared words add or take away: related texts in one language share half of them; across languages few do."""
+    return _SHARED * (max(shares) - _USUAL_SHARE) if shares else 0.0

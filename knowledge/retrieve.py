@@ -7,19 +7,20 @@ import logging
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+import orjson
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from knowledge.errors import IndexUnavailableError, ModelError
 from knowledge.fulltext import Found, Words, search, words_of
-from knowledge.rank import Near, ranked
+from knowledge.language import language_of
+from knowledge.rank import Candidate, Near, ranked
 from knowledge.scope import Scope
 from knowledge.tables import json_list
-from knowledge.types import Passage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from knowledge.config import RetrievalConfig
     from knowledge.models import Embedder
     from knowledge.store import VectorStore
-    from knowledge.types import Sql
+    from knowledge.types import Passage, Sql
 
 _LOG = logging.getLogger(__name__)
 _NEAREST = 3
@@ -87,13 +88,28 @@ class Retriever(BaseRetriever):
         embedded = time.perf_counter()
         near = await self._near(asked, [hit.chunk_id for hit in found[:_ALSO]])
         searched = time.perf_counter()
-        ids = list(dict.fromkeys([*near, *(hit.chunk_id for hit in found)]))
-        rows = await self._sql.read(partial(_live, ids=ids, collections=names)) if ids else []
-        ranking = ranked(question, rows, near, words, {hit.chunk_id: hit.score for hit in found})
-        chosen = ranking.chosen(k or self._config.passages, self._config.diversity)
+        choose = partial(self._chosen, question=question, names=names, near=near, words=words, found=found, k=k)
+        chosen = await self._sql.read(choose) if near or found else []
         timings = {"embed": embedded - started, "search": searched - embedded, "choose": time.perf_counter() - searched}
         passages, nearest = [p for p, related in chosen if related], [p for p, _ in chosen[:_NEAREST]]
         return Retrieved(tuple(passages), tuple(nearest), timings, vectors=bool(asked) and not self._troubled)
+
+    def _chosen(
+        self,
+        connection: Connection,
+        question: str,
+        names: list[str],
+        near: dict[int, Near],
+        words: Words,
+        found: Sequence[Found],
+        k: int | None,
+    ) -> list[tuple[Passage, bool]]:
+        """Rank what is live and in scope, and fetch the best alone: in the thread of the database, off the event loop."""
+        candidates = _live(connection, list(dict.fromkeys([*near, *(hit.chunk_id for hit in found)])), names)
+        ranking = ranked(candidates, near, words, {hit.chunk_id: hit.score for hit in found})
+        best = ranking.best(k or self._config.passages, self._config.diversity)
+        texts = {row.id: row for row in connection.execute(_TEXTS, {"ids": json_list(candidates[n].id for n in best)})}
+        return ranking.judged(language_of(question), [(n, texts[candidates[n].id]) for n in best])
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         scope = getattr(query_bundle, "scope", None)
@@ -148,14 +164,19 @@ def _by_words(connection: Connection, question: str, collections: list[str], lim
     return words, search(connection, words, collections, limit)
 
 
-def _live(connection: Connection, ids: list[int], collections: list[str]) -> Sequence[Row[Any]]:
+def _live(connection: Connection, ids: list[int], collections: list[str]) -> list[Candidate]:
     """What is live and in scope of `ids`: the one place that decides what may be shown."""
-    return connection.execute(_LIVE, {"ids": json_list(ids), "collections": json_list(collections)}).all()
+    values = {"ids": json_list(ids), "collections": json_list(collections)}
+    return [Candidate(*row) for row in orjson.loads(connection.execute(_LIVE, values).scalar_one())]
 
 
 _LIVE = text(
-    """SELECT chunks.id, document_id, ordinal, headings, text, page, collection, path, title, language
+    """SELECT json_group_array(json_array(chunks.id, document_id, ordinal, language))
     FROM chunks JOIN documents ON documents.id = chunks.document_id AND documents.version = chunks.version
     WHERE chunks.id IN (SELECT value FROM json_each(:ids))
     AND +documents.collection IN (SELECT value FROM json_each(:collections))"""  # +: not by the index on collections
+)
+_TEXTS = text(
+    """SELECT chunks.id, document_id, headings, text, page, collection, path, title, language
+    FROM chunks JOIN documents ON documents.id = chunks.document_id WHERE chunks.id IN (SELECT value FROM json_each(:ids))"""
 )

@@ -24,7 +24,6 @@ _CALM_S = 600.0
 """Starts that far apart are no crash loop."""
 _WINDOW_S = 600.0
 _FREE_STARTS = 3
-_LONGEST_S = 300.0
 
 _log = logging.getLogger(__name__)
 
@@ -55,20 +54,34 @@ class Identifies:
 
 
 class Starts:
-    """Starts in a row: from the fourth within minutes on, each waits twice as long as the one before it, over restarts too."""
+    """Starts in a row: from the fourth within minutes on, each waits twice as long as the one before it.
 
-    def __init__(self, ledger: Ledger) -> None:
+    The wait goes on over restarts. A start that never reached Discord does not count: after an outage nobody has to wait.
+    """
+
+    def __init__(self, ledger: Ledger, longest_s: float) -> None:
         self._ledger = ledger
+        self._longest_s = longest_s
 
     async def space(self, note: Callable[[str], None]) -> None:
-        """Count a start, and wait as long as it has to."""
-        row, last = json.loads(await self._ledger.get(_STARTS) or "[0, 0]")
-        row = row + 1 if 0 <= time.time() - last < _CALM_S else 1
-        await self._ledger.put(_STARTS, json.dumps([row, time.time()]))
-        wait_s = min(2.0 ** (row - _FREE_STARTS), _LONGEST_S) if row > _FREE_STARTS else 0.0
-        if wait_s:
+        """Wait until one more may be begun."""
+        row, last = await self._row()
+        if row < _FREE_STARTS:
+            return
+        wait_s = last + min(2.0 ** (row + 1 - _FREE_STARTS), self._longest_s) - time.time()
+        if wait_s > 0:
             note(f"{row} starts in a row: the next connection is in {wait_s:.0f} s.")
             await asyncio.sleep(wait_s)
+
+    async def count(self) -> None:
+        """One more has reached Discord."""
+        row, _ = await self._row()
+        await self._ledger.put(_STARTS, json.dumps([row + 1, time.time()]))
+
+    async def _row(self) -> tuple[int, float]:
+        """How many there were in a row, and when the last one was."""
+        row, last = json.loads(await self._ledger.get(_STARTS) or "[0, 0]")
+        return (row, last) if 0 <= time.time() - last < _CALM_S else (0, 0.0)
 
     async def calm(self) -> None:
         """It has run for a while: the next start is not one of a row."""

@@ -41,6 +41,7 @@ class DiscordDeadlines(BaseModel):
     silence_s: float = Field(default=60.0, gt=0, le=300, description="a connection that says nothing for so long is given up")
     reconnect_s: float = Field(default=1.0, gt=0, le=60, description="the first wait before a new connection; it doubles")
     reidentify_s: float = Field(default=5.0, gt=0, le=60, description="the wait before a new session when the old one is void")
+    restarts_s: float = Field(default=300, ge=0, le=300, description="the longest wait before a connection in a crash loop")
     paste_s: float = Field(default=1.2, ge=0, le=5, description="how long the second half of a split paste is waited for")
 
 

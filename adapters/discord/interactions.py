@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from adapters.discord.asked import Asked, asked
 from adapters.discord.errors import ALREADY_ACKNOWLEDGED, AnsweredError, RestError
@@ -54,6 +55,7 @@ class Interactions:
         self._say = say
         self._point = point
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def interaction_create(self, data: Json) -> None:
         """INTERACTION_CREATE."""
@@ -122,7 +124,13 @@ class Interactions:
         await self._say_later(it, text)
 
     async def _receive(self, it: Asked) -> int | Said | None:
-        """Store it; a house that cannot is asked again, as long as the person may still be answered."""
+        """Store it, behind what the same person asked there before."""
+        turn = self._turns.setdefault((it.message.sender, it.message.thread or it.message.chat), asyncio.Lock())
+        async with turn:
+            return await self._stored(it)
+
+    async def _stored(self, it: Asked) -> int | Said | None:
+        """A house that cannot store it is asked again, as long as the person may still be answered."""
         for wait in (*_RETRY_S, None):
             try:
                 message = await it.with_roles(self._members)

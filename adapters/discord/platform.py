@@ -68,7 +68,7 @@ class DiscordPlatform:
         self._role_ids = role_ids | frozenset(config.allow_roles)
         self._point = point
         self._identifies = Identifies(ledger, config.budgets.identifies_per_day)
-        self._starts = Starts(ledger)
+        self._starts = Starts(ledger, config.deadlines.restarts_s)
         self._invalid = InvalidRequests(config.budgets.invalid_per_10_min)
         self._own = Own()
         self._visits = Visits()
@@ -136,8 +136,8 @@ class DiscordPlatform:
         if not token:
             raise StoppedError("There is no Discord token. Put it into the settings as discord.token.")
         self._stopped = False
-        if not self._started:  # what is tried again within a process is no crash loop
-            self._started = True
+        first, self._started = not self._started, True  # what is tried again within a process is no crash loop
+        if first:
             await self._starts.space(self._note)
             await self._invalid.load(self._ledger)
         await self._await_identify()
@@ -146,6 +146,8 @@ class DiscordPlatform:
             stack.push_async_callback(self._rest.close)
             gateway = await self._signed_in(token)
             stack.push_async_callback(gateway.leave)
+            if first:
+                await self._starts.count()
             running = await self._begin(gateway, host)
             stack.push_async_callback(running.close)
             gateway.take(running.handlers)

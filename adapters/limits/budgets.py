@@ -24,8 +24,12 @@ _FEW = 64
 
 
 class Priority(IntEnum):
-    """Who goes first. All but `FINAL` leave alone what is reserved for final parts."""
+    """Who goes first. All but `FINAL` leave alone what is reserved for final parts.
 
+    A `SIGN` is a call that takes nothing from its chat's rates; it waits for pauses, and for the call that is on its way there.
+    """
+
+    SIGN = -1
     FINAL = 0
     ACTION = 1
     LIVE = 2
@@ -72,6 +76,8 @@ class _Chat:
         """When a call of that priority may begin, this chat alone considered."""
         if self.calls.flying:
             return math.inf
+        if priority is Priority.SIGN:
+            return self.paused_until
         if priority is Priority.FINAL:
             return max(self.paused_until, self.calls.ready_at(self.rule.calls))
         kept = sum(self.reserved.values())
@@ -117,7 +123,10 @@ class Budgets:
         finally:
             now = self._clock.time()
             for log in self._logs(state, priority):
-                log.end(now)
+                if priority is Priority.SIGN and log is state.calls:
+                    log.drop()
+                else:
+                    log.end(now)
             self._go_on()
 
     def reserve(self, chat: str, calls: int, holder: Hashable = "") -> None:
@@ -177,11 +186,11 @@ class Budgets:
 
     def _leave(self, state: _Chat, waiter: _Waiter, priority: Priority) -> None:
         """Somebody does not wait any more, or was cancelled with the turn already given: then no call is made."""
-        if waiter in state.waiting:
+        if not waiter.turn.cancelled():
+            self._drop(state, priority)
+        elif waiter in state.waiting:
             state.waiting.remove(waiter)
             heapq.heapify(state.waiting)
-        else:
-            self._drop(state, priority)
         self._go_on()
 
     def _drop(self, state: _Chat, priority: Priority) -> None:
@@ -189,7 +198,7 @@ class Budgets:
             log.drop()
 
     def _logs(self, state: _Chat, priority: Priority) -> list[Log]:
-        return [self._whole, state.calls] + ([] if priority is Priority.FINAL else [state.live])
+        return [self._whole, state.calls] + ([state.live] if priority > Priority.FINAL else [])
 
     def _go_on(self) -> None:
         """Give the turns that can be given now, the most urgent first; wake up when the next one can be."""
@@ -207,6 +216,9 @@ class Budgets:
     def _ready(self, now: float) -> tuple[list[tuple[_Waiter, _Chat]], float]:
         """Whose turn it could be in each chat, and when that of the others comes."""
         ready, wake = [], math.inf
+        for state in self._waiting.values():
+            while state.waiting and state.waiting[0].turn.cancelled():  # who waited was cancelled, and does not run before we do
+                heapq.heappop(state.waiting)
         self._waiting = {chat: state for chat, state in self._waiting.items() if state.waiting}
         for state in self._waiting.values():
             state.calls.forget(now, state.rule.calls)
@@ -222,7 +234,8 @@ class Budgets:
         heapq.heappop(state.waiting)
         for log in self._logs(state, waiter.rank[0]):
             log.begin()
-        waiter.turn.set_result(None)
+        if not waiter.turn.done():  # else it was cancelled a moment ago, and gives its turn back when it leaves
+            waiter.turn.set_result(None)
 
     def _wake(self, at: float) -> None:
         if self._timer is not None:

@@ -24,9 +24,6 @@ Call = tuple[str, dict[str, Any]]
 _BURST = 3
 """So many calls to a private chat may follow each other at once, if the mean is kept."""
 _GRACE_S = 0.05
-_SIGN = "sign "
-"""Before a private chat's id: its signs of life, which have a rate of their own."""
-_SIGN_S = 4.0
 
 
 class Outgoing:
@@ -45,9 +42,7 @@ class Outgoing:
 
     async def sign(self, chat: str, method: str, data: dict[str, Any]) -> None:
         """A sign of life. In a private chat it takes nothing from the words' rate: they follow it at once. Raises `CallError`."""
-        to = self.at(chat)
-        turn = self._turn(chat, Priority.TYPING) if _is_group(to) else self._budgets.turn(_SIGN + to, "sign", Priority.TYPING)
-        async with turn:
+        async with self._turn(chat, Priority.TYPING if _is_group(self.at(chat)) else Priority.SIGN):
             await self._to_the_end(self._called(chat, method, data))
 
     async def live(self, chat: str, make: Callable[[], Awaitable[Call | None]], done: Callable[[Json], Awaitable[None]]) -> None:
@@ -96,8 +91,7 @@ class Outgoing:
             return await self.client.call(method, {"chat_id": int(to), **data})
         except CallError as error:
             if error.code == 429:
-                for key in (to, _SIGN + to):
-                    self._budgets.pause(key, (error.retry_after or 1.0) + _GRACE_S)
+                self._budgets.pause(to, (error.retry_after or 1.0) + _GRACE_S)
             raise
 
     async def _to_the_end(self, work: Awaitable[Json]) -> Json:
@@ -120,7 +114,6 @@ def _budgets(config: TelegramConfig) -> Budgets:
     per_s, group, whole = config.chat_per_second, config.group_per_minute, config.global_per_second
     rules = {
         "private": Rule((Rate(_BURST, _BURST / per_s),) if per_s else ()),
-        "sign": Rule((Rate(1, _SIGN_S),) if per_s else ()),
         "group": Rule((Rate(group, 60.0),) if group else ()),
     }
     return Budgets(rules, (Rate(whole, 1.0),) if whole else ())

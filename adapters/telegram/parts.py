@@ -41,6 +41,7 @@ def parts_of(reply: Reply, file_from: int, say: Callable[[str, str], str]) -> li
     if not payloads:
         payloads = [_text(rich("…"))]
     payloads[-1]["buttons"] = keyboard(reply.buttons)
+    payloads[0]["doubt"] = reply.error == "may_not_have_arrived"
     for left, payload in enumerate(reversed(payloads)):
         payload["left"] = left
     return [Part(payload) for payload in payloads]

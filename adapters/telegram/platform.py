@@ -97,7 +97,9 @@ class TelegramPlatform:
         if self._out.client is None:
             raise NotSentError("not connected to Telegram")
         live = await self._showings.end(origin) if is_first else None
-        reply_to = self._reply_to(origin) if is_first or not origin.message.private else None
+        # Which message may not have arrived is to be seen, whatever was asked since.
+        replies = is_first or part.payload.get("doubt") or not origin.message.private
+        reply_to = self._reply_to(origin) if replies else None
         try:
             sent = await self._sending.send(origin, part, live, reply_to, tried=tried_s is not None)
         except (RefusedError, UnknownError) as error:

@@ -14,18 +14,25 @@ from adapters.text.runs import Run, Style, Styled, merged
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FOUND = re.compile(
-    r"""
-      (?<![\w+.-])[\w+.-]+:/+\S+                                  # an address with its scheme
-    | (?<![\w.+%&'-])[\w.+%&'-]*@\w[\w.-]*                        # a name, an e-mail address
-    | (?<![\w-])(?<![\w-]\.)(?:[\w-]+\.)+[^\W\d_]{2,}(?:[:/?\#]\S*)?   # a domain, a file name
-    | (?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\S*)?
-    | (?<!\w)/\w[\w/.@-]*                                         # a command
-    | (?<!\w)\#(?=\w*[^\W\d])\w[\w@]*
-    | (?<!\w)\$[A-Za-z0-9]\w*
-    """,
-    re.VERBOSE,
+_HOST = r"\w~\-\u00c0-\u167f\u1681-\u1fff\u200c\u200d\u2010-\u2015\u2070-\u2fff\u3001-\U0010ffff"
+"""What may stand in the name of a host, to Telegram: signs and emoji, too, but no blank (TDLib's `is_domain_symbol`)."""
+
+_FOUND = tuple(
+    map(
+        re.compile,
+        (
+            r"(?<![\w+.-])[\w+.-]+:/+\S+",  # an address with its scheme
+            r"(?<![\w.+%&'-])[\w.+%&'-]*@\w[\w.+%&'@-]*",  # an e-mail address, a name
+            r"(?<!\w)@\w+",
+            rf"(?<![{_HOST}])(?<![{_HOST}]\.)(?:[{_HOST}]+\.)+[^\W\d_]{{2,}}(?:[:/?#]\S*)?",  # a domain, a file name
+            r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\S*)?",
+            r"(?<!\w)/\w[\w/.@-]*",  # a command
+            r"(?<!\w)#(?=\w*[^\W\d])\w[\w@]*",
+            r"(?<!\w)\$[A-Za-z0-9]\w*",
+        ),
+    )
 )
+"""Each is looked for by itself: what one of them takes may be the beginning of another's."""
 _TRAILING = ".,;:!?…)]}'\"*_»”’"
 _ALIKE = str.maketrans({".": "․", "@": "＠", "/": "⁄", "#": "＃", "$": "＄", ":": "："})
 
@@ -55,10 +62,20 @@ def tamed(runs: list[Run]) -> str:
 
 
 def _links(text: str) -> Iterator[tuple[int, int]]:
-    for found in _FOUND.finditer(text):
-        shown = found[0].rstrip(_TRAILING)
-        if shown:
-            yield found.start(), found.start() + len(shown)
+    """Where links are, in order; those that overlap as one."""
+    spans = sorted(
+        (found.start(), found.start() + len(found[0].rstrip(_TRAILING))) for kind in _FOUND for found in kind.finditer(text)
+    )
+    begun: tuple[int, int] | None = None
+    for start, end in spans:
+        if begun is not None and start < begun[1]:
+            begun = (begun[0], max(begun[1], end))
+            continue
+        if begun is not None:
+            yield begun
+        begun = (start, end) if end > start else None
+    if begun is not None:
+        yield begun
 
 
 def _safe(run: Run) -> bool:

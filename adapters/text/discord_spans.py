@@ -27,6 +27,7 @@ _BEGINS = re.compile(r"^(\s*)(#{1,3}|-#?|\+|\d{1,9}(?=[.)]))(?=[.)]?(?:\s|$))")
 _MARKS = {"strike": "~~", "bold": "**", "italic": "_"}
 """From the outermost to the innermost: so nothing follows `~~` that keeps it from closing."""
 
+_BRACKET = re.compile(r"[\[\]]")
 _UNRULY = re.compile(r"[*_~|\\]")
 _WORD = re.compile(r"[A-Za-z0-9]")
 _EDGES = re.compile(r"(\s*)(.*?)(\s*)", re.DOTALL)
@@ -40,6 +41,8 @@ def spans(line: list[Run], *, brackets: bool) -> str:
     text = ""
     for url, group in groupby(merged(line), key=lambda run: run.value("link")):
         inner = [run.without("link") for run in group]
+        if url is not None:  # within code there are no escapes: its brackets would end the link
+            inner = merged(run.without("code") if run.has("code") and _BRACKET.search(run.text) else run for run in inner)
         shown = _emphasised(inner, start=not text.strip(), brackets=brackets and url is None)
         text += shown if url is None else _link(inner, shown, url)
     return text

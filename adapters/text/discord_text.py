@@ -32,7 +32,7 @@ def discord_parts(markdown: str, *, allowed_links: Iterable[str] | None, limit: 
 
 def marked_parts(styled: Styled, limit: int) -> list[Marked]:
     """A styled text in messages."""
-    return split(styled, limit, marked, lambda part: max(units(part.text), units(part.plain)))
+    return split(styled, limit, lambda runs: marked(runs, limit), lambda part: max(units(part.text), units(part.plain)))
 
 
 def escape_discord(text: str) -> str:
@@ -40,22 +40,30 @@ def escape_discord(text: str) -> str:
     return serialised([Run(clean(text))])
 
 
-def marked(runs: list[Run]) -> Marked:
-    """Runs as one message."""
-    return Marked(
-        serialised(runs), serialised([run.without("bold", "italic", "strike", "link", "quote", "heading") for run in runs])
-    )
+def marked(runs: list[Run], limit: int) -> Marked:
+    """Runs as one message; without `plain` when it is too long already."""
+    text = serialised(runs)
+    if units(text) > limit:
+        return Marked(text, "")
+    words = [run.without("bold", "italic", "strike", "link", "quote", "heading") for run in runs]
+    return Marked(text, serialised(words))
 
 
 def serialised(runs: list[Run]) -> str:
     """Runs as Discord's Markdown, line by line; code blocks whole."""
-    brackets = any("](" in run.text and (run.has("code") or run.has("pre")) for run in runs)
+    brackets = any("](" in run.text and _is_code(run) for run in runs)
+    if brackets and any(run.has("link") for run in runs):  # Discord lets a link's text go on until the last `](`, through code
+        runs = [Run(run.text.replace("](", "］("), run.styles) if _is_code(run) else run for run in runs]
     lines: list[list[Run]] = [[]]
     for run in merged(runs):
         first, *others = [run.text] if run.has("pre") else run.text.split("\n")
         lines[-1].append(Run(first, run.styles))
         lines += [[Run(text, run.styles)] for text in others]
     return "\n".join(shown for line in lines for shown in _shown(line, brackets=brackets)).strip("\n")
+
+
+def _is_code(run: Run) -> bool:
+    return run.has("code") or run.has("pre")
 
 
 def _shown(line: list[Run], *, brackets: bool) -> list[str]:

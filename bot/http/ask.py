@@ -80,7 +80,10 @@ class AskRoutes:
             EventStream(request, self._config.events_s, ending) as stream,
         ):
             async for event in events:
-                await stream.send(self._frame(event, message))
+                if isinstance(event, Finished):
+                    stream.end(self._frame(event, message))
+                else:
+                    await stream.send(self._frame(event, message))
         return stream.response
 
     def _frame(self, event: Event, message: Message) -> bytes:

@@ -35,6 +35,7 @@ class EventStream:
         self._request = request
         self._beat_s = beat_s
         self._ending = ending
+        self._last = b""
 
     async def __aenter__(self) -> Self:
         writer = await self.response.prepare(self._request)
@@ -46,19 +47,23 @@ class EventStream:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
         self._beating.cancel()
         if isinstance(error, asyncio.CancelledError) and stopping(self._request):
-            await self.send(self._ending(stopped()))
+            self.end(self._ending(stopped()))
         elif isinstance(error, Exception) and not isinstance(error, ConnectionError):
-            await self.send(self._ending(problem_of(error, self._request.path)))
+            self.end(self._ending(problem_of(error, self._request.path)))
         elif error is not None:
             return False
         await self._drained()
-        await self.response.write_eof()
+        await self.response.write_eof(self._last)
         return True
 
     async def send(self, frame: bytes) -> None:
         """Write one or several frames. Raises `ConnectionError` when the client left or does not read."""
         await self._drained()
         await self._write(frame)
+
+    def end(self, frame: bytes) -> None:
+        """Say what comes last: it goes out with the end of the response."""
+        self._last = frame
 
     async def _write(self, frame: bytes) -> None:
         # Past the response's own write(), which may wait for the client without an end.

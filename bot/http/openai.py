@@ -96,9 +96,9 @@ class OpenAIRoutes:
                     case Restarted():
                         await stream.send(chunks.restarted())
                     case Finished(reply) if reply.error is not None:
-                        await stream.send(_ending(ProblemError(reply.error, reply.text)))
+                        stream.end(_ending(ProblemError(reply.error, reply.text)))
                     case Finished(reply):
-                        await stream.send(chunks.last(reply))
+                        stream.end(chunks.last(reply))
                     case _:
                         pass  # This protocol has no word for a place in a line, nor for a step.
         return stream.response

@@ -258,6 +258,30 @@ async def test_who_is_cancelled_with_the_turn_already_given_gives_it_back(house:
     assert "cancelled" not in house.names()
 
 
+async def test_who_is_cancelled_in_the_moment_the_turn_comes_leaves_it_to_the_next(house: House) -> None:
+    async with house.budgets.turn("a", "free", FINAL):
+        cancelled = house.call("a", "cancelled", kind="free", priority=LIVE)
+        house.call("a", "next", kind="free", priority=LIVE)
+        await settle()
+        cancelled.cancel()  # it does not run before the turn is given on
+    await house.clock.advance(0.1)
+    assert house.names() == ["next"]
+    assert cancelled.cancelled()
+
+
+async def test_a_sign_of_life_takes_nothing_but_waits_for_pauses_and_for_what_is_on_its_way(house: House) -> None:
+    house.call("a", "first", lasts_s=0.5)
+    house.call("a", "sign", priority=Priority.SIGN)
+    house.call("a", "words", priority=LIVE)
+    await house.clock.advance(2)
+    assert house.names() == ["first", "sign", "words"]
+    assert house.times("a") == [0, 0.5, 1.5]
+    house.budgets.pause("a", 3)
+    house.call("a", "later", priority=Priority.SIGN)
+    await house.clock.advance(5)
+    assert house.times("a")[3:] == [5]
+
+
 async def test_a_call_that_fails_counts_and_frees_the_chat(house: House) -> None:
     async def fails() -> None:
         async with house.budgets.turn("a", "private", FINAL):
@@ -480,3 +504,14 @@ async def test_a_turn_within_a_stack_is_left_with_it(house: House) -> None:
         assert house.times("a") == []
     await house.clock.advance(1)
     assert house.times("a") == [11]
+
+
+async def test_a_turn_that_comes_to_who_was_just_cancelled_goes_to_the_next(house: House) -> None:
+    async with house.budgets.turn("a", "free", FINAL):
+        leaving, waiting = house.call("a", "leaving", kind="free"), house.call("a", "waiting", kind="free")
+        await settle()
+        leaving.cancel()  # and the turn is over before it can leave
+    await settle()
+
+    assert waiting.done()
+    assert house.names() == ["waiting"]

@@ -87,6 +87,7 @@ def test_on_discord(markdown: str, shown: str | None) -> None:
         ("[evil](https://evil.example/x)", "evil (https://evil.example/x)", [("code", "https://evil.example/x")]),
         ("See notes.md, ask @joe, /start, #tag, $USD.", "See notes.md, ask @joe, /start, #tag, $USD.",
          [("code", "notes.md"), ("code", "@joe"), ("code", "/start"), ("code", "#tag"), ("code", "$USD")]),
+        ("@a.@b #t.@c", "@a.@b #t.@c", [("code", "@a.@b"), ("code", "#t.@c")]),
         ("It is 3.14 and/or 1/2, e.g. #1, 5$.", "It is 3.14 and/or 1/2, e.g. #1, 5$.", []),
         ("- a\n  - b\n- c", "• a\n  ◦ b\n• c", []),
         ("> quote **b**\n\nafter", "quote b\n\nafter", [("blockquote", "quote b"), ("bold", "b")]),
@@ -146,6 +147,17 @@ def test_no_other_address_is_a_link(url: str) -> None:
 
 def test_code_cannot_end_a_link_that_the_text_begins() -> None:
     assert discord("[click `](https://evil.example)`") == "\\[click `](https://evil.example)`"
+
+
+def test_code_in_the_text_of_a_link_cannot_end_it() -> None:
+    markdown = "[see `](https://evil.example)`](https://docs.example.org/guide)"
+    assert discord(markdown) == "see `］(https://evil.example)` (<https://docs.example.org/guide>)"
+    assert discord("[see `a[0]`](https://docs.example.org/guide)") == "[see a[0]](<https://docs.example.org/guide>)"
+
+
+def test_code_cannot_change_where_a_link_before_it_leads() -> None:
+    markdown = "[x](https://docs.example.org/guide) `](https://evil.example)`"
+    assert discord(markdown) == "[x](<https://docs.example.org/guide>) `］(https://evil.example)`"
 
 
 def test_a_long_text_is_cut_at_its_paragraphs_then_sentences_then_words() -> None:

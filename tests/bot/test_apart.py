@@ -95,7 +95,7 @@ class Crowd:
         assert scope.collections == self.readable(human, sent)
         arrived = await self.door.inbox.receive(sent, admitted, self.door.clock() + 60)
         turns = await self.memory.turns(
-            admitted.id, arrived.conversation_id, budget_tokens=10**6, count=len, readable=lambda _: _all()
+            admitted.id, arrived.conversation_id, budget_tokens=10**6, count=len, readable=lambda _, documents: documents
         )
         remembered = {turn.question for turn in turns}
         assert remembered == {words for where, words in human.said if where == place}
@@ -186,10 +186,6 @@ class Crowd:
             assert len(human.accounts) == 1 or self._declared(identity)
         else:
             self.humans[identity] = Human({identity: human.accounts.pop(identity)})
-
-
-async def _all() -> frozenset[int]:
-    return frozenset()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from adapters.types import Reply, Source
 from bot.database import Database
@@ -63,7 +64,7 @@ class Talk:
         return int(conversation)
 
     async def turns(self, name: str, conversation: int, budget: int = 1000, readable: frozenset[int] | None = None) -> list[str]:
-        async def allowed(documents: frozenset[int]) -> frozenset[int]:
+        def allowed(_connection: Connection, documents: frozenset[int]) -> frozenset[int]:
             return documents if readable is None else documents & readable
 
         def count(text: str) -> int:
@@ -94,7 +95,7 @@ async def test_a_conversation_of_another_person_is_empty(tmp_path: Path) -> None
     await talk.memory.reset(talk.person("ben").id, anna)
     assert await talk.turns("anna", anna) == ["one"]
 
-    async def everything(documents: frozenset[int]) -> frozenset[int]:
+    def everything(_connection: Connection, documents: frozenset[int]) -> frozenset[int]:
         return documents
 
     assert await talk.memory.last_reply(talk.person("ben").id, anna, readable=everything) is None
@@ -201,10 +202,10 @@ async def test_the_sources_of_the_last_reply(tmp_path: Path) -> None:
     await talk.say("anna", "q2", frozenset({1}), reply=second)
     anna = talk.person("anna").id
 
-    async def all_of(documents: frozenset[int]) -> frozenset[int]:
+    def all_of(_connection: Connection, documents: frozenset[int]) -> frozenset[int]:
         return documents
 
-    async def none_of(_documents: frozenset[int]) -> frozenset[int]:
+    def none_of(_connection: Connection, _documents: frozenset[int]) -> frozenset[int]:
         return frozenset()
 
     assert await talk.memory.last_reply(anna, conversation, readable=all_of) == second

@@ -275,8 +275,5 @@ async def test_what_was_reset_stays_out_of_prompts_when_two_become_one(tmp_path:
         redeemed = await door.codes.redeem(await door.codes.link(said_by("9"), here), said_by("11"), there)
         conversation = (await door.stored(redeemed.person, "now")).conversation_id
 
-        async def readable(documents: frozenset[int]) -> frozenset[int]:
-            return documents
-
-        turns = await memory.turns(here.id, conversation, budget_tokens=100, count=len, readable=readable)
+        turns = await memory.turns(here.id, conversation, budget_tokens=100, count=len, readable=lambda _, documents: documents)
         assert [turn.question for turn in turns] == ["later"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
 import pytest
@@ -132,6 +133,10 @@ async def test_starts_in_a_row_are_spaced_over_restarts_too() -> None:
         assert home.platform.status.state == "waiting"
         running.cancel()
         await asyncio.wait({running})
+        home.settings["deadlines"] = {"restarts_s": 0}
+        home.new()
+        async with home.open():
+            assert json.loads(home.ledger.values["starts"])[0] == 4  # the one that only waited does not make the next wait longer
 
 
 async def test_invalid_requests_stop_before_the_ban_and_a_restart_does_not_forget_them() -> None:

@@ -136,6 +136,16 @@ async def test_what_is_said_at_once_or_not_at_all_leaves_nothing_thinking(rig: D
         await home.true(lambda: none.original and none.original.deleted_at)
 
 
+async def test_what_one_person_asks_is_stored_in_its_order(rig: Discord) -> None:
+    alice, home = rig.person("Alice"), Home(rig)
+    async with home.open():
+        await home.true(lambda: rig.commands)
+        home.host.failures["/ask first"] = 1
+        for question in ("first", "second"):
+            alice.slash("ask", {"question": question}, where=alice.dm)
+        await home.until(["/ask first", "/ask second"])
+
+
 async def test_a_command_that_cannot_be_stored_is_tried_again(rig: Discord) -> None:
     alice = rig.person("Alice")
     home = Home(rig)

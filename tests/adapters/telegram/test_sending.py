@@ -58,6 +58,17 @@ async def test_an_answer_arrives_with_its_sources_and_buttons(rig: Telegram, hou
     assert not rig.ledger.parse_modes
 
 
+async def test_the_notice_of_a_lost_answer_says_which_question_it_is_about(rig: Telegram, house: House) -> None:
+    nora = rig.person("Nora")
+    asked = [nora.say("how?"), nora.say("and when?")]
+    await house.host.has(2)
+    origin = await house.origin(1)
+    notice = Reply("My last message may not have arrived.", error="may_not_have_arrived")
+    (part,) = house.platform.parts(origin, notice)
+    await house.platform.send(origin, part, "1.1")
+    assert [shown.reply_to for shown in said(rig)] == [asked[0].id]
+
+
 async def test_links_that_no_source_contains_are_text(rig: Telegram, house: House) -> None:
     rig.person("Nora").say("how?")
     text = "See [here](https://evil.example) or https://evil.example/x or https://example.org/notes"
