@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-_HELD = re.compile(r"\s?(?:[\[【][^\]】\n]{0,24})?\Z")
+_HELD = re.compile(r"[^\S\n]?(?:[\[【][^\]】\n]{0,24})?\Z")
+# No citation is longer than what is held back, nor goes over the end of a line.
 _MARK = re.compile(
-    r"\s?[\[【]\s*(?:\^|(?:passage|source|doc(?:ument)?|citation)s?\s*:?\s*)?"
+    r"[^\S\n]?[\[【](?=[^\]】\n]{0,24}[\]】])\s*(?:\^|(?:passage|source|doc(?:ument)?|citation)s?\s*:?\s*)?"
     r"(\d{1,3}(?:\s*(?:,|;|-|–|et|and)\s*\d{1,3})*)\s*[\]】]",
     re.IGNORECASE,
 )

@@ -46,7 +46,7 @@ INDEXING = (
     "index.old_deleted",
 )
 BACKING_UP = ("backup.copied", "backup.verified")
-SENDING = ("send.before", "send.after", "send.acknowledged")
+SENDING = ("send.begun", "send.before", "send.after", "send.acknowledged")
 """No door of this daemon sends: `test_line` kills at these."""
 
 

@@ -28,7 +28,10 @@ _DISCORD_LIFTED = "budgets = { channel_per_5_s = 0, edit_every_s = 0.2, global_p
 def settings_of(
     telegram: Telegram, discord: Discord, *, telegram_more: str = "", discord_more: str = "", lifted: bool = True
 ) -> str:
-    """The tables of both platforms, their budgets lifted unless told otherwise. Whoever is there by now may talk."""
+    """The tables of both platforms, their budgets lifted unless told otherwise.
+
+    Whoever is there by now may talk, unless what is added says who may.
+    """
     users = [user for user in telegram.world.users if user != telegram.world.bot.id]
     people = [int(person) for person in discord.house.world.people if person != discord.bot.id]
     return f"""
@@ -36,7 +39,7 @@ def settings_of(
 token = "{telegram.token}"
 base_url = "{telegram.base_url}"
 poll_timeout_s = 2
-allow_users = {users}
+{"" if "allow_users" in telegram_more else f"allow_users = {users}"}
 {_TELEGRAM_LIFTED if lifted else ""}
 {telegram_more}
 
@@ -44,7 +47,7 @@ allow_users = {users}
 token = "{discord.token}"
 api_base = "{discord.api_base}"
 gateway = "{discord.gateway_url}"
-allow_users = {people}
+{"" if "allow_users" in discord_more else f"allow_users = {people}"}
 {_DISCORD_LIFTED if lifted else ""}
 {discord_more}
 """

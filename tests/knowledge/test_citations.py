@@ -25,6 +25,9 @@ def through(text: str, passages: int, size: int = 3) -> tuple[str, list[int]]:
         ("A list [a, b] and x[i] stay.", "A list [a, b] and x[i] stay.", []),
         ("A link [here](http://x) stays.", "A link [here](http://x) stays.", []),
         ("Ends with an open [1", "Ends with an open [1", []),
+        ("A line's end [1\n] is none.", "A line's end [1\n] is none.", []),
+        ("A line.\n[2] A line.", "A line.\n[2] A line.", [2]),
+        ("So many [1, 2, 3, 1, 2, 3, 1, 2, 3].", "So many [1, 2, 3, 1, 2, 3, 1, 2, 3].", []),
         ("A backwards range [3-1].", "A backwards range [3][1].", [3, 1]),
     ],
 )
