@@ -68,7 +68,8 @@ async def killed_at_random(folder: Path, messages: int, kills: int, people: int 
             await going_on(asking, random.uniform(0, 2.5))
             await street.daemon.kill()
             asking.ask()  # into the void
-            await street.daemon.start(wait=random.random() < 0.8)
+            # Now and then it dies again while it still loads: until then nothing is answered.
+            await street.daemon.start(indexed=random.random() < 0.8)
         street.ollama.set(tokens_s=QUICK)
         asking.release(messages - asking.asked - asking.left)
         return await sound(asking, kills)
@@ -89,7 +90,7 @@ async def sound(people: People, kills: int) -> dict[str, int]:
         await daemon.start()
     await daemon.until_alive()
     await announced(people.street)
-    await people.told()
+    await people.told(300)
     return people.check(kills)
 
 
