@@ -122,6 +122,8 @@ class HouseAnswerer:
     async def _again(self, received: Received, language: Language) -> Asked | Reply:
         """The last question once more, in the place of its turn, whatever was answered then."""
         of = received.message.options.get("retry_of")
+        if of is None and received.person.private:  # of the last question nothing is kept: an older one is not what was meant
+            return Reply(say("retry_private", language))
         again = await question_again(self._sql, received.person.id, received.conversation_id, received.id, of=of)
         if again is None:
             return Reply(say("retry_private" if received.person.private else "nothing_to_retry", language))

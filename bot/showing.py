@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _PATIENCE_S = 0.1
 """An answer that is there by then needs no sign of life: it is one."""
 
+_MOMENT_S = 0.04
+"""What is over a moment after its first words is said once, not shown and then said."""
+
 _AGAIN_S = 3.5
 """A sign of life fades on every platform, on the quickest after five seconds."""
 _SLOW_S = 3.0
@@ -127,6 +130,7 @@ class Showing:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_AGAIN_S):  # `wait_for` of Python 3.11 now and then swallows a cancellation
                         await answer.changed.wait()
+                await asyncio.sleep(_MOMENT_S)
         finally:
             seeing.cancel()
             await asyncio.wait({seeing})

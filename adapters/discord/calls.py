@@ -39,12 +39,15 @@ class Calls:
         """
         return await self._made(place, method, path, lambda: body or {}, files, Priority.FINAL) or {}
 
-    async def view(self, place: str, method: str, path: str, body: Callable[[], Json | None]) -> Json | None:
+    async def view(
+        self, place: str, method: str, path: str, body: Callable[[], Json | None], seen: Callable[[Json], None]
+    ) -> Json | None:
         """A view of an answer that is being written, which gives way to all else. Raises `RestError`.
 
-        `body` is made when there is room for the call; when it is None there is no call, and None is returned.
+        `body` is made when there is room for the call; when it is None there is no call, and None is returned. `seen` is told
+        what the call brought, also when who called was cancelled meanwhile.
         """
-        return await self._made(place, method, path, body, (), Priority.LIVE)
+        return await self._made(place, method, path, body, (), Priority.LIVE, seen)
 
     async def listing(self, path: str, query: Mapping[str, str]) -> list[Json]:
         """What is listed there, within the budget of all calls; reading does not count for the channel. Raises `RestError`."""
@@ -75,13 +78,14 @@ class Calls:
         body: Callable[[], Json | None],
         files: tuple[File, ...],
         priority: Priority,
+        seen: Callable[[Json], None] = lambda _: None,
     ) -> Json | None:
         async with self._turn(place, priority):
             made = body()
             if made is None:
                 return None
             known = not path.startswith("/webhooks/")
-            told = await _to_its_end(self.rest.call(method, path, made or None, files=files, known=known))
+            told = await _to_its_end(_told(self.rest.call(method, path, made or None, files=files, known=known), seen))
             if method == "PATCH":
                 self._note_edited(place)
             return told
@@ -109,6 +113,12 @@ def _budgets(config: DiscordBudgets) -> Budgets:
     live = (Rate(1, config.edit_every_s),) if config.edit_every_s else ()
     whole = (Rate(config.global_per_s, 1.0),) if config.global_per_s else ()
     return Budgets({_KIND: Rule(calls, live)}, whole)
+
+
+async def _told(work: Coroutine[object, object, Json], seen: Callable[[Json], None]) -> Json:
+    told = await work
+    seen(told)
+    return told
 
 
 async def _to_its_end(work: Coroutine[object, object, _T]) -> _T:

@@ -63,27 +63,32 @@ class Lives:
             return await self._show(origin, live)
         except RestError as error:
             _log.debug("discord: not shown message=%d: %s", origin.inbox_id, error)
-            return self._known(origin)
+            return self.known(origin)
 
-    def _known(self, origin: Origin) -> str | None:
+    def known(self, origin: Origin) -> str | None:
+        """The id of the message that shows it, also when whoever showed it was cancelled before being told."""
         return origin.live or self._shown.get(origin.inbox_id)
+
+    def ended(self, origin: Origin) -> None:
+        """A message of ours came into its channel: that ends the typing there."""
+        self._typed.pop(channel_of(origin.message), None)
 
     async def _show(self, origin: Origin, live: Callable[[], Live | None]) -> str | None:
         token = token_of(origin.message)
         if token is not None and token.original:
             return await self._original(origin, token, live)
         if token is not None and not token.channel:
-            return self._known(origin)
+            return self.known(origin)
         state = live()
         if state is None or _silent(state):
             if state is not None:
                 await self._type(channel_of(origin.message))
-            return self._known(origin)
+            return self.known(origin)
         return await self._message(origin, token, live)
 
     async def _message(self, origin: Origin, token: Token | None, live: Callable[[], Live | None]) -> str | None:
         channel = channel_of(origin.message)
-        known = self._known(origin) or await self._former(origin, token)
+        known = self.known(origin) or await self._former(origin, token)
         if known is not None:
             return await self._edit(origin, channel, f"/channels/{channel}/messages/{known}", live) or known
         reference = token.on if token else origin.message.id
@@ -96,8 +101,8 @@ class Lives:
             self._sent(key)
             return with_reference(body_of(_payload(state)), reference) | {"nonce": key, "enforce_nonce": True}
 
-        told = await self._calls.view(channel, "POST", f"/channels/{channel}/messages", body)
-        return self._note(origin, told)
+        await self._calls.view(channel, "POST", f"/channels/{channel}/messages", body, self._noting(origin))
+        return self.known(origin)
 
     async def _former(self, origin: Origin, token: Token | None) -> str | None:
         """The message in which a former process showed it, when its nonce is forgotten."""
@@ -112,7 +117,7 @@ class Lives:
         await self._visits.open(token.id)
         state = live()
         if state is None or _silent(state) or not token.alive:
-            return self._known(origin)
+            return self.known(origin)
         return await self._edit(origin, token.id, f"{token.webhook}/messages/@original", live)
 
     async def _edit(self, origin: Origin, place: str, path: str, live: Callable[[], Live | None]) -> str | None:
@@ -127,20 +132,20 @@ class Lives:
             return wanted
 
         try:
-            told = await self._calls.view(place, "PATCH", path, body)
+            told = await self._calls.view(place, "PATCH", path, body, self._noting(origin))
         except AnsweredError as error:
             _log.debug("discord: not shown message=%d: %s", origin.inbox_id, error)
-            return self._known(origin)
+            return self.known(origin)
         if told is not None:
             self._point("edit")
-        return self._note(origin, told)
+        return self.known(origin)
 
-    def _note(self, origin: Origin, told: Json | None) -> str | None:
-        if not told:
-            return self._known(origin)
-        id_ = str(told["id"])
-        _put(self._shown, origin.inbox_id, id_)
-        return id_
+    def _noting(self, origin: Origin) -> Callable[[Json], None]:
+        def note(told: Json) -> None:
+            if told:
+                _put(self._shown, origin.inbox_id, str(told["id"]))
+
+        return note
 
     async def _type(self, channel: str) -> None:
         now = time.monotonic()

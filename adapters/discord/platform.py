@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapters.discord.allowance import Identifies, InvalidRequests, Starts
@@ -125,7 +126,8 @@ class DiscordPlatform:
 
     async def send(self, origin: Origin, part: Part, key: str, *, tried_s: float | None = None) -> str | None:
         """Send one part and return its id. Raises `NotSentError`, `UnknownError`, `RefusedError`."""
-        return await self._answers.send(origin, part, key, tried_s)
+        self._lives.ended(origin)
+        return await self._answers.send(replace(origin, live=self._lives.known(origin)), part, key, tried_s)
 
     async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
         """Download a file that came with a message. Raises `FetchError`."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _CONNECT_S = 5.0
 _UPLOAD_S = 60.0
 _CONNECTIONS = 32
+_KEPT = 8
+"""Connections that stay open when nobody uses them: httpx looks at each of them twice for every call."""
 _CLOSE_S = 5.0
 _ALLOWANCE_S = 5.0
 """A poll that brings nothing is answered when its time is over; later than that the connection is dead."""
@@ -169,7 +171,10 @@ def _wire(config: TelegramConfig, connections: int, read_s: float) -> _Wire:
         pool_timeout=read_s,
         media_write_timeout=_UPLOAD_S,
         proxy=config.proxy,
-        httpx_kwargs={"trust_env": False},
+        httpx_kwargs={
+            "trust_env": False,
+            "limits": httpx.Limits(max_connections=connections, max_keepalive_connections=min(_KEPT, connections)),
+        },
     )
 
 

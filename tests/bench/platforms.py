@@ -179,7 +179,7 @@ async def _rate(client: Callable[[int], object]) -> float:
 async def _answered(seat: Seat, question: Question, look_s: float = 0.05) -> None:
     """Wait for the final text. Raises `AssertionError` when it does not come."""
     ends = time.perf_counter() + 60
-    while not question.answers():
+    while not question.settled():
         assert time.perf_counter() < ends, f"{seat.name} got no answer: {question.views()[-1:]}"
         await asyncio.sleep(look_s)
 

@@ -1,4 +1,4 @@
-"""Answers that are seen while they are written: twenty chats at once within the platforms' own limits. The figures are the bench's."""
+"""Answers that are seen while they are written: twenty chats within the platforms' limits. The figures are the bench's."""
 
 from __future__ import annotations
 

@@ -31,6 +31,9 @@ class Question(Protocol):
     def answers(self) -> list[str]:
         """What answers it now, part by part; none while it is still being written."""
 
+    def settled(self) -> bool:
+        """Whether the newest message there is an answer that is written to its end; cheap to ask again and again."""
+
     def sign_s(self) -> float | None:
         """Seconds to the first sign of life."""
 
@@ -67,6 +70,11 @@ class DiscordQuestion:
         posts = self.posts()
         writing = any(STOP in (button.get("label") or "") for post in posts for button in post.buttons)
         return [] if writing else [post.content for post in posts]
+
+    def settled(self) -> bool:
+        newest = self.post.channel.posts[-1]
+        writing = newest.loading or any(STOP in (button.get("label") or "") for button in newest.buttons)
+        return newest.author is self.rig.bot and not writing
 
     def sign_s(self) -> float | None:
         return self.rig.ledger.first_sign_of_life(self.post)
@@ -113,6 +121,10 @@ class TelegramQuestion:
         messages = self.messages()
         writing = any(STOP in label for message in messages for label in message.labels())
         return [] if writing else [message.text for message in messages]
+
+    def settled(self) -> bool:
+        newest = next(reversed(self.rig.ledger.chats[self.shown.chat].values()))
+        return newest.by_bot and not any(STOP in label for label in newest.labels())
 
     def sign_s(self) -> float | None:
         sign = self.rig.ledger.first_sign_of_life(self.shown)

@@ -139,6 +139,20 @@ async def test_cancelled_while_it_is_shown_no_call_comes_after_the_final_text(ri
     assert post.content == "final"
 
 
+async def test_each_question_is_told_by_typing_that_it_is_heard(rig: Discord) -> None:
+    """Discord takes the line away when the answer comes: the next question needs another, however soon it is asked."""
+    alice = rig.person("Alice")
+    home = Home(rig)
+    async with home.open():
+        for n in (1, 2):
+            alice.say(alice.dm, f"q{n}")
+            await home.true(lambda n=n: len(home.host.messages) == n)
+            await home.platform.show(home.origin(), Live)
+            await home.platform.show(home.origin(), Live)
+            await home.answer(f"a{n}")
+            assert len(rig.ledger.typing(alice.dm)) == n
+
+
 async def test_a_live_message_that_said_it_all_already_gets_the_buttons_of_the_answer(rig: Discord) -> None:
     """Who showed it was stopped before it knew which message that was: the nonce brings it back, word for word."""
     alice = rig.person("Alice")
