@@ -38,7 +38,7 @@ async def killed_at(people: People, point: str, platform: str, arrival: int, cou
     """Ask on one platform until the daemon dies at a point, then let it rise."""
     street = people.street
     street.ollama.set(tokens_s=SLOW)
-    await street.daemon.start(f"{point}:{arrival}")
+    await street.daemon.start(f"{point}:{arrival}", wait=False)
     people.release(count, platform)
     died = asyncio.create_task(street.daemon.died())
     try:
