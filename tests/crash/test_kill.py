@@ -46,8 +46,8 @@ INDEXING = (
     "index.old_deleted",
 )
 BACKING_UP = ("backup.copied", "backup.verified")
-SENDING = ("send.before", "send.after", "send.acknowledged")
-"""No door of this daemon sends: `test_line` kills at these."""
+SENDING = ("send.begun", "send.before", "send.after", "send.acknowledged")
+"""No door of this daemon sends: `test_line` and `test_platforms` kill at these."""
 
 
 def test_every_failpoint_is_met() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from tests.crash.street import People, announced, opened
 
+ROOT = Path(__file__).parents[2]
 INBOX = (
     "inbox.receive.before",
     "inbox.receive.committed",
@@ -32,6 +34,13 @@ ONCE = {"fetch", "confirm"}
 PLATFORMS = ("telegram", "discord")
 SLOW, QUICK = 150.0, 5000.0
 """Tokens a second: with slow ones an answer is shown while it is written."""
+
+
+def test_every_point_of_the_platforms_is_met() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "adapters").rglob("*.py"))
+    delivery = (ROOT / "bot" / "delivery.py").read_text() + (ROOT / "bot" / "outbox.py").read_text()
+    assert set(re.findall(r'_point\("([a-z_.]+)"', code)) == {"fetch", "confirm", "edit"} < set(ADAPTERS)
+    assert set(re.findall(r'failpoint\("([a-z_.]+)"', delivery)) < {*INBOX, *ADAPTERS}
 
 
 async def killed_at(people: People, point: str, platform: str, arrival: int, count: int) -> None:
