@@ -314,8 +314,6 @@ async def opened(
         Discord(lifted=True, heartbeat_s=2, replay=5000, replay_s=600) as discord,
     ):
         talks = talks_of(telegram, discord, people)
-        telegram_more += f"\nallow_users = {list(telegram.world.users)}"
-        discord_more += f"\nallow_users = {list(discord.house.world.people)}"
         tables = settings_of(telegram, discord, telegram_more=telegram_more, discord_more=discord_more)
         async with Daemon(
             folder / "daemon", ollama.address, {"house": documents}, settings=SETTINGS + settings + tables, model="slots = 4"

@@ -47,7 +47,7 @@ INDEXING = (
 )
 BACKING_UP = ("backup.copied", "backup.verified")
 SENDING = ("send.begun", "send.before", "send.after", "send.acknowledged")
-"""No door of this daemon sends: `test_line` kills at these."""
+"""No door of this daemon sends: `test_line` and `test_platforms` kill at these."""
 
 
 def test_every_failpoint_is_met() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from tests.crash.street import People, announced, opened
 
+ROOT = Path(__file__).parents[2]
 INBOX = (
     "inbox.receive.before",
     "inbox.receive.committed",
@@ -34,11 +36,18 @@ SLOW, QUICK = 150.0, 5000.0
 """Tokens a second: with slow ones an answer is shown while it is written."""
 
 
+def test_every_point_of_the_platforms_is_met() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "adapters").rglob("*.py"))
+    delivery = (ROOT / "bot" / "delivery.py").read_text() + (ROOT / "bot" / "outbox.py").read_text()
+    assert set(re.findall(r'_point\("([a-z_.]+)"', code)) == {"fetch", "confirm", "edit"} < set(ADAPTERS)
+    assert set(re.findall(r'failpoint\("([a-z_.]+)"', delivery)) < {*INBOX, *ADAPTERS}
+
+
 async def killed_at(people: People, point: str, platform: str, arrival: int, count: int) -> None:
     """Ask on one platform until the daemon dies at a point, then let it rise."""
     street = people.street
     street.ollama.set(tokens_s=SLOW)
-    await street.daemon.start(f"{point}:{arrival}")
+    await street.daemon.start(f"{point}:{arrival}", wait=False)
     people.release(count, platform)
     died = asyncio.create_task(street.daemon.died())
     try:
@@ -68,7 +77,8 @@ async def killed_at_random(folder: Path, messages: int, kills: int, people: int 
             await going_on(asking, random.uniform(0, 2.5))
             await street.daemon.kill()
             asking.ask()  # into the void
-            await street.daemon.start(wait=random.random() < 0.8)
+            # Now and then it dies again while it still loads: until then nothing is answered.
+            await street.daemon.start(indexed=random.random() < 0.8)
         street.ollama.set(tokens_s=QUICK)
         asking.release(messages - asking.asked - asking.left)
         return await sound(asking, kills)
@@ -89,7 +99,7 @@ async def sound(people: People, kills: int) -> dict[str, int]:
         await daemon.start()
     await daemon.until_alive()
     await announced(people.street)
-    await people.told()
+    await people.told(300)
     return people.check(kills)
 
 

@@ -97,7 +97,7 @@ async def test_a_message_that_kills_is_set_aside_and_no_more_sessions_begin_than
         lane = Talk(people.talks[0].place)
         killing = People(people.street, [lane], numbers=people.numbers)
         for _ in range(2):
-            await daemon.start("answer.first_words", indexed=not daemon.token)
+            await daemon.start("answer.first_words", wait=not daemon.token, indexed=not daemon.token)
             killing.ask_each()
             assert await asyncio.wait_for(daemon.died(), 90) == -signal.SIGKILL
         await daemon.start(indexed=True)
