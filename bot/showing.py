@@ -128,7 +128,8 @@ class Showing:
                 answer.changed.clear()
                 await self._show_now(answer, door)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(answer.changed.wait(), _AGAIN_S)
+                    async with asyncio.timeout(_AGAIN_S):  # `wait_for` of Python 3.11 now and then swallows a cancellation
+                        await answer.changed.wait()
                 await asyncio.sleep(_MOMENT_S)
         finally:
             seeing.cancel()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tests.e2e.platforms import DOCUMENTS, Street, settings_of
 from tests.rigs.daemon import Daemon
@@ -56,7 +56,9 @@ class Seen:
 class Place(Protocol):
     """Where somebody talks with the bot."""
 
-    platform: str
+    @property
+    def platform(self) -> str:
+        """`telegram` or `discord`."""
 
     def ask(self, text: str) -> Shown | Post | Interaction:
         """Ask something."""
@@ -264,8 +266,8 @@ class People:
         again = {"late", "acknowledged twice"} if kills else set()  # what a killed process did not know of
         on_discord, on_telegram = self._before
         broken = [each for each in self.street.discord.violations[on_discord:] if each.kind not in again]
-        broken += self.street.telegram.ledger.violations()[on_telegram:]
         assert not broken, broken[:5]
+        assert not self.street.telegram.ledger.violations()[on_telegram:]
         return dict(counts)
 
 
@@ -305,7 +307,7 @@ async def opened(
     documents = folder / "documents"
     documents.mkdir(parents=True)
     (documents / "heating.md").write_text(DOCUMENTS["heating.md"], encoding="utf-8")
-    model = {"slots": 4, "answer": ANSWER, "record": 10, "prefix": False} | script
+    model: dict[str, Any] = {"slots": 4, "answer": ANSWER, "record": 10, "prefix": False} | script
     async with (
         Ollama(**model) as ollama,
         Telegram() as telegram,

@@ -139,6 +139,19 @@ async def test_starts_in_a_row_are_spaced_over_restarts_too() -> None:
             assert json.loads(home.ledger.values["starts"])[0] == 4  # the one that only waited does not make the next wait longer
 
 
+async def test_a_process_that_dies_soon_costs_no_further_session() -> None:
+    async with Discord(lifted=True) as rig:
+        home = Home(rig)
+        async with home.open():
+            await home.true(lambda: "session" in home.ledger.values, 1.0)
+            kept = dict(home.ledger.values)
+        home.ledger.values = kept  # what it wrote while it left was never written
+        home.new()
+        async with home.open():
+            pass
+        assert (len(rig.identifies), len(rig.resumes)) == (1, 1)
+
+
 async def test_invalid_requests_stop_before_the_ban_and_a_restart_does_not_forget_them() -> None:
     async with Discord(lifted=True, ban_after=40) as rig:
         alice = rig.person("Alice")

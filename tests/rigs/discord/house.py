@@ -120,8 +120,10 @@ class House:
             async with asyncio.timeout(timeout_s):
                 while not (value := true()):
                     event.clear()
-                    with suppress(TimeoutError):  # the bot's own state may be asked for, of which nobody tells
-                        await asyncio.wait_for(event.wait(), 0.02)
+                    # The bot's own state may be asked for, of which nobody tells. `wait_for` would now and then swallow the end.
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(0.02):
+                            await event.wait()
                     await asyncio.sleep(0.002)  # what happens at once is looked at once
                 return value
         finally:
