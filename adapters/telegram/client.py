@@ -10,10 +10,10 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import aiohttp
 from telegram import Bot
 from telegram.error import TelegramError
-from telegram.request import HTTPXRequest
+from telegram.request import BaseRequest, RequestData
 
 if TYPE_CHECKING:
     from adapters.telegram.config import TelegramConfig
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 _CONNECT_S = 5.0
 _UPLOAD_S = 60.0
 _CONNECTIONS = 32
-_KEPT = 8
-"""Connections that stay open when nobody uses them: httpx looks at each of them twice for every call."""
+_IDLE_S = 5.0
+"""A connection that nobody used for so long is not used again: the server may be closing it."""
 _CLOSE_S = 5.0
 _ALLOWANCE_S = 5.0
 """A poll that brings nothing is answered when its time is over; later than that the connection is dead."""
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
+_BROKEN = (TimeoutError, aiohttp.ClientError, OSError)
 
-for _name in ("httpx", "httpcore", "telegram"):
-    logging.getLogger(_name).setLevel(logging.WARNING)  # below that they log addresses, which hold the token, and texts
+logging.getLogger("telegram").setLevel(logging.WARNING)  # below that it logs texts
 
 
 Json = Any
@@ -69,17 +69,48 @@ class CallError(TelegramError):
         )
 
 
-class _Wire(HTTPXRequest):
-    """The library's HTTP client, with errors of ours, and downloads that stop at a limit."""
+class _Wire(BaseRequest):
+    """HTTP for the library, with errors of ours, and downloads that stop at a limit.
 
-    async def do_request(self, *args: Json, **options: Json) -> tuple[int, bytes]:
-        """As `HTTPXRequest.do_request`; every status but success is raised as `CallError`."""
+    Its own client looks at every idle connection for each call and takes four times as long. `read_s`: how long an answer may
+    take; `connections`: calls at the same time.
+    """
+
+    def __init__(self, config: TelegramConfig, connections: int, read_s: float) -> None:
+        self._proxy, self._connections, self._read_s = config.proxy, connections, read_s
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def read_timeout(self) -> float:
+        return self._read_s
+
+    async def initialize(self) -> None:
+        """Get ready; no connection is made."""
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_IDLE_S)
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), proxy=self._proxy)
+
+    async def shutdown(self) -> None:
+        """Close all connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def do_request(
+        self, url: str, method: str, request_data: RequestData | None = None, read_timeout: Json = None, *_: Json, **__: Json
+    ) -> tuple[int, bytes]:
+        """One call. Raises `CallError` for every status but success."""
+        read_s = read_timeout if isinstance(read_timeout, int | float) else self._read_s
+        await self._notice()
         try:
-            code, payload = await super().do_request(*args, **options)
-        except (TelegramError, RuntimeError) as error:
-            reason = error.__cause__ or error
-            never = isinstance(reason, (*_NEVER_SENT, RuntimeError))
-            raise CallError(f"no answer: {type(reason).__name__}", maybe=not never) from error
+            async with self._opened().request(
+                method, url, data=_form(request_data), timeout=self._timeout(read_s), allow_redirects=False
+            ) as response:
+                code, payload = response.status, await response.read()
+        except aiohttp.InvalidURL:
+            raise CallError("the address is no URL") from None  # it holds the token
+        except _BROKEN as error:
+            raise CallError(f"no answer: {type(error).__name__}", maybe=not isinstance(error, _NEVER_SENT)) from error
         if not 200 <= code <= 299:
             raise _refused(code, payload)
         return code, payload
@@ -88,16 +119,42 @@ class _Wire(HTTPXRequest):
         """What is at an address, None when it is longer than `limit` bytes. Raises `CallError`."""
         content = bytearray()
         try:
-            async with self._client.stream("GET", url) as response:
-                if not response.is_success:
-                    raise CallError("the file could not be downloaded", response.status_code)
-                async for piece in response.aiter_bytes():
+            async with self._opened().get(url, timeout=self._timeout(self._read_s), allow_redirects=False) as response:
+                if response.status != 200:
+                    raise CallError("the file could not be downloaded", response.status)
+                async for piece in response.content.iter_any():
                     content += piece
                     if len(content) > limit:
                         return None
-        except httpx.HTTPError as error:
+        except _BROKEN as error:
             raise CallError(f"the download broke off: {type(error).__name__}") from error
         return content
+
+    async def _notice(self) -> None:
+        """Let the loop see which idle connections have died: what is written to one of those may or may not have arrived."""
+        for _ in range(2):
+            await asyncio.sleep(0)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise CallError("not connected to Telegram")
+        return self._session
+
+    def _timeout(self, read_s: float) -> aiohttp.ClientTimeout:
+        connect_s = min(_CONNECT_S, self._read_s)
+        return aiohttp.ClientTimeout(total=read_s + _UPLOAD_S, connect=self._read_s, sock_connect=connect_s, sock_read=read_s)
+
+
+def _form(request: RequestData | None) -> aiohttp.FormData | dict[str, str] | None:
+    """The parameters of a call, with its files where it has some."""
+    if request is None or not request.contains_files:
+        return request.json_parameters if request else None
+    form = aiohttp.FormData(quote_fields=False)
+    for name, value in request.json_parameters.items():
+        form.add_field(name, value)
+    for name, (file_name, content, media_type) in (request.multipart_data or {}).items():
+        form.add_field(name, content, filename=file_name, content_type=media_type)
+    return form
 
 
 class _Bot(Bot):
@@ -112,8 +169,8 @@ class Client:
         self._token = token
         self._files = config.files
         self._read_s, self._poll_s = config.call_timeout_s, config.poll_timeout_s + _ALLOWANCE_S
-        self._calls = _wire(config, _CONNECTIONS, config.call_timeout_s)
-        self._polls = _wire(config, 1, config.call_timeout_s)
+        self._calls = _Wire(config, _CONNECTIONS, config.call_timeout_s)
+        self._polls = _Wire(config, 1, config.call_timeout_s)
         self._bot = _Bot(token, config.api, config.files, self._calls, self._polls)
         self._flying = 0
         self._landed = asyncio.Event()
@@ -160,22 +217,6 @@ class Client:
             logging.getLogger(__name__).warning("telegram: calls=%d are cut off", self._flying)
         finally:
             await asyncio.gather(self._polls.shutdown(), self._calls.shutdown())
-
-
-def _wire(config: TelegramConfig, connections: int, read_s: float) -> _Wire:
-    return _Wire(
-        connections,
-        read_timeout=read_s,
-        write_timeout=read_s,
-        connect_timeout=min(_CONNECT_S, read_s),
-        pool_timeout=read_s,
-        media_write_timeout=_UPLOAD_S,
-        proxy=config.proxy,
-        httpx_kwargs={
-            "trust_env": False,
-            "limits": httpx.Limits(max_connections=connections, max_keepalive_connections=min(_KEPT, connections)),
-        },
-    )
 
 
 def _refused(code: int, payload: bytes) -> CallError:

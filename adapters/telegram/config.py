@@ -24,8 +24,8 @@ class TelegramConfig(PlatformConfig):
     )
     proxy: str | None = Field(
         default=None,
-        description="a proxy for all calls; the variables of the environment do not count",
-        examples=["socks5://127.0.0.1:1080"],
+        description="an HTTP proxy for all calls; the variables of the environment do not count",
+        examples=["http://127.0.0.1:3128"],
     )
     mode: Literal["polling", "webhook"] = Field(
         default="polling", description="fetch messages, or have Telegram send them to webhook_url"
@@ -51,7 +51,7 @@ class TelegramConfig(PlatformConfig):
     @field_validator("base_url", "base_file_url", "webhook_url", "proxy")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
-        if value is not None and not (urlsplit(value).scheme in {"http", "https", "socks5"} and urlsplit(value).netloc):
+        if value is not None and not (urlsplit(value).scheme in {"http", "https"} and urlsplit(value).netloc):
             raise ValueError("must be an address such as https://host/path")
         return value
 

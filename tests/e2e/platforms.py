@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,16 +74,17 @@ async def street(
     discord_more: str = "",
     lifted: bool = True,
     invite: Callable[[Telegram, Discord], object] | None = None,
+    documents: Mapping[str, str] | None = None,
     **script: Any,
 ) -> AsyncIterator[Street]:
     """A daemon that serves both platforms. Whom `invite` makes before it starts may talk to it; others are strangers.
 
     `lifted`: no limits at the stand-ins and no budgets, else the platforms' own and the default ones. `script` is for the model.
     """
-    documents = folder / "documents"
-    documents.mkdir()
-    for name, text in DOCUMENTS.items():
-        (documents / name).write_text(text, encoding="utf-8")
+    shelf = folder / "documents"
+    shelf.mkdir()
+    for name, text in {**DOCUMENTS, **(documents or {})}.items():
+        (shelf / name).write_text(text, encoding="utf-8")
     async with AsyncExitStack() as stack:
         ollama = await stack.enter_async_context(Ollama(**script))
         telegram = await stack.enter_async_context(Telegram(limits=None if lifted else Limits.real()))
@@ -91,7 +92,7 @@ async def street(
         if invite is not None:
             invite(telegram, discord)
         tables = settings_of(telegram, discord, telegram_more=telegram_more, discord_more=discord_more, lifted=lifted)
-        daemon = Daemon(folder / "daemon", ollama.address, {"house": documents}, settings=settings + tables, model=model)
+        daemon = Daemon(folder / "daemon", ollama.address, {"house": shelf}, settings=settings + tables, model=model)
         await stack.enter_async_context(daemon)
         if start:
             await daemon.start(indexed=True)
