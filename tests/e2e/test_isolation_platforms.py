@@ -139,7 +139,7 @@ class Life:
 
 @pytest.mark.parametrize(
     ("size", "places", "questions"),
-    [(10, 2, 160), pytest.param(100, 10, 5000, marks=[pytest.mark.full, pytest.mark.timeout(1800)])],
+    [(10, 2, 160), pytest.param(40, 6, 2000, marks=[pytest.mark.full, pytest.mark.timeout(1800)]), pytest.param(100, 10, 5000, marks=[pytest.mark.full, pytest.mark.timeout(1800)])],
 )
 async def test_a_crowd_on_both_platforms_is_kept_apart(tmp_path: Path, size: int, places: int, questions: int) -> None:
     async with Ollama(slots=4, answer=ANSWER) as ollama, Telegram() as telegram, Discord(lifted=True) as discord:

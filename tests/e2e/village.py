@@ -208,10 +208,8 @@ class Village:
             for one, other in self.pairs
             if one.human.name
         )
-        users = [[one.who.id for one in side if one.known] for side in zip(*self.pairs, strict=True)]
-        more = [f"allow_users = {users[0]}\nallow_chats = [{self.groups[0].id}]"]
-        more.append(f"allow_users = {users[1]}\nallow_guilds = [{self.guilds[0].id}]".replace("'", '"'))
-        limits = "[limits]\nperson_minute = 100000\nperson_day = 100000\n"
-        return (
-            collections + people + limits + settings_of(self.telegram, self.discord, telegram_more=more[0], discord_more=more[1])
-        )
+        known = iter([[int(one.who.id) for one in side if one.known] for side in zip(*self.pairs, strict=True)])
+        more = f"allow_chats = [{self.groups[0].id}]", f'allow_guilds = ["{self.guilds[0].id}"]'
+        tables = settings_of(self.telegram, self.discord, telegram_more=more[0], discord_more=more[1])
+        tables = re.sub(r"allow_users = .*", lambda _: f"allow_users = {next(known)}", tables)
+        return f"{collections}{people}[limits]\nperson_minute = 100000\nperson_day = 100000\n{tables}"
