@@ -7,7 +7,6 @@ import random
 import sqlite3
 import zlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -172,8 +171,8 @@ async def test_a_button_serves_one_person_and_no_longer_than_what_it_speaks_of(t
     await town.telegram.ledger.until(lambda: len(town.telegram.ledger.by_bot(anna.chat.id)) == 2)
     await told(town, anna.say("/forget"), say("forgotten", "en"))
     for n in range(len(codes) // 2):
-        pressed = await anna.pressed(shown, n)
-        assert "boiler" not in str(pressed.text)
+        again = await anna.pressed(shown, n)
+        assert "boiler" not in str(again.text)
     quotes = [one for one in town.telegram.ledger.by_bot(anna.chat.id) if "freezer" in one.text]
     assert len(quotes) == 2  # the answer and the quote from before
 
@@ -181,6 +180,7 @@ async def test_a_button_serves_one_person_and_no_longer_than_what_it_speaks_of(t
 @pytest.mark.parametrize("count", [24, pytest.param(500, marks=pytest.mark.full)])
 async def test_what_a_mad_model_writes_arrives_harmless(town: Town, count: int) -> None:
     here, there = town.here[:6], town.there[:6]
+    before = len(town.telegram.ledger.violations()), len(town.discord.violations)
     for number in range(count):
         town.ollama.set(answer=output(number).encode("utf-8", "replace").decode().replace("{", "(") or "…")
         one, other = here[number % 6], there[number % 6]
@@ -198,8 +198,8 @@ async def test_what_a_mad_model_writes_arrives_harmless(town: Town, count: int) 
         for shown in post.history:
             found = seen(shown.content)
             assert (found.links, found.alive) == ([], []), shown.content
-    assert ledger.violations() == []
-    assert town.discord.violations == []
+    assert ledger.violations()[before[0] :] == []
+    assert town.discord.violations[before[1] :] == []
 
 
 WORDS: tuple[Any, ...] = (

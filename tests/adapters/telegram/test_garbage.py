@@ -9,7 +9,7 @@ from adapters.telegram import updates
 from adapters.telegram.addressed import Ear, Me
 
 EAR = Ear(Me(7, "grillon_bot"), frozenset({"-5"}), frozenset({"ask"}))
-WORDS = (
+WORDS: tuple[Any, ...] = (
     None,
     True,
     -1,
