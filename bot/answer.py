@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from adapters.types import FetchError, Reply
 from bot.again import question_again
-from bot.attachments import is_image
+from bot.attachments import is_image, quoted
 from bot.commands import Typed, typed
 from bot.live import NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
 from bot.replies import failure, reply_of
@@ -173,14 +173,14 @@ class HouseAnswerer:
         try:
             problem = await self._attachments.take(received, loaded.library)
             if problem is not None:
-                text = say(problem.sentence, language, name=problem.name, reason=problem.reason)
+                text = say(problem.sentence, language, name=quoted(problem.name), reason=problem.reason)
                 return Reply(text, error=problem.sentence, language=language)
             if any(map(is_image, received.message.attachments)) and not await _sees(loaded):
                 text = say("attachment_blind", language, model=loaded.model.name)
                 return Reply(text, error="attachment_blind", language=language)
             images = await self._attachments.images(received)
         except FetchError as error:
-            text = say("attachment_unreadable", language, name=received.message.attachments[0].name, reason=str(error))
+            text = say("attachment_unreadable", language, name=quoted(received.message.attachments[0].name), reason=str(error))
             return Reply(text, error="attachment_unreadable", language=language)
         if received.message.options.get("stateless"):
             return Files()

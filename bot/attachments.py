@@ -34,6 +34,7 @@ IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 _VOICES = frozenset({".oga", ".ogg", ".opus", ".mp3", ".m4a", ".wav", ".mp4", ".mov", ".webm"})
 _MOST = 5
 """Files with one question."""
+_NAME = 80
 _PIECES = 2000
 """Pieces of one file; of a conversation, those of its newest files that hold no more together."""
 
@@ -78,6 +79,12 @@ def refused(files: Sequence[Attachment], most_mb: float) -> Refused | None:
         if one.size > most_mb * 1_000_000:
             return Refused("attachment_size", one.name)
     return None
+
+
+def quoted(name: str) -> str:
+    """The name of a file in a sentence: short, and as code, so that nothing in it is a link or calls anybody."""
+    words = " ".join(name.replace("`", "'").split()) or "…"
+    return f"`{words if len(words) <= _NAME else words[: _NAME - 1] + '…'}`"
 
 
 def is_image(one: Attachment) -> bool:

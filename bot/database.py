@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy.exc import DBAPIError
@@ -37,11 +37,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Job:
-    """A piece of work, and who waits for it. `bare`: outside of any transaction."""
+    """A piece of work, and who waits for it. `bare`: outside of any transaction. `put_at`: of the monotonic clock."""
 
     work: Callable[[Connection], Any]
     future: asyncio.Future[Any]
     bare: bool = False
+    put_at: float = field(default_factory=time.monotonic)
     result: Any = None
     error: BaseException | None = None
 
@@ -49,11 +50,13 @@ class _Job:
 class _Line:
     """The jobs that wait for a thread. Closing it lets what is queued be carried out first.
 
-    `carry_out` is what is done with one of several that share a transaction.
+    `carry_out` is what is done with one of several that share a transaction. `of_reads`: a read sees what was committed before
+    it was asked for, so it joins no snapshot that is older.
     """
 
-    def __init__(self, carry_out: Callable[[Connection, _Job], None]) -> None:
+    def __init__(self, carry_out: Callable[[Connection, _Job], None], *, of_reads: bool = False) -> None:
         self.carry_out = carry_out
+        self._of_reads = of_reads
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -77,10 +80,11 @@ class _Line:
                 self._changed.wait()
             return self._jobs.popleft() if self._jobs else None
 
-    def take_shared(self) -> _Job | None:
-        """The next job if one waits that may join a transaction."""
+    def take_shared(self, begun_at: float) -> _Job | None:
+        """The next job if one waits that may join a transaction which began then."""
         with self._changed:
-            return self._jobs.popleft() if self._jobs and not self._jobs[0].bare else None
+            waits = bool(self._jobs) and not self._jobs[0].bare
+            return self._jobs.popleft() if waits and (not self._of_reads or self._jobs[0].put_at <= begun_at) else None
 
     def __bool__(self) -> bool:
         return bool(self._jobs)
@@ -92,7 +96,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._loop = asyncio.get_running_loop()
-        self._writes, self._reads = _Line(_within_savepoint), _Line(_by_itself)
+        self._writes, self._reads = _Line(_within_savepoint), _Line(_by_itself, of_reads=True)
         self._writer = threading.Thread(
             target=self._serve, args=(writer_engine(path), self._writes), name="sql writer", daemon=True
         )
@@ -182,14 +186,14 @@ def _carry_out(connection: Connection, job: _Job, line: _Line) -> list[_Job]:
 
 def _transaction(connection: Connection, jobs: list[_Job], line: _Line) -> None:
     """Carry out the first of `jobs`, and add those from the line that join it. Raises when nothing of it is durable."""
+    begun_at = time.monotonic()
     with connection.begin():
         if not line:
             jobs[0].result = jobs[0].work(connection)
             return
-        deadline = time.monotonic() + _SHARED_S
         for job in jobs:  # which grows
             line.carry_out(connection, job)
-            following = line.take_shared() if time.monotonic() < deadline else None
+            following = line.take_shared(begun_at) if time.monotonic() < begun_at + _SHARED_S else None
             if following is not None:
                 jobs.append(following)
 

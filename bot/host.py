@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapters.types import Message, Press, Pressed, Said
-from bot.attachments import refused
+from bot.attachments import quoted, refused
 from bot.commands import typed
 from bot.errors import DatabaseError, RejectedError
 from bot.inbox import space_of
@@ -113,7 +113,7 @@ class PlatformHost:
             return Said(pressed.text) if pressed.text else None
         unwanted = refused(message.attachments, self._most_mb)
         if unwanted is not None:
-            return Said(say(unwanted.sentence, language, name=unwanted.name, most=f"{self._most_mb:g}"))
+            return Said(say(unwanted.sentence, language, name=quoted(unwanted.name), most=f"{self._most_mb:g}"))
         if message.attachments and not message.text.strip():
             message = replace(message, text=say("attachment_question", language))
         try:

@@ -76,7 +76,8 @@ def chat_of(update: dict[str, Any]) -> str:
     for kind in ("message", "edited_message", "callback_query"):
         what = update.get(kind)
         if isinstance(what, dict):
-            chat = (what.get("message") or {} if kind == "callback_query" else what).get("chat")
+            place = what.get("message") if kind == "callback_query" else what
+            chat = place.get("chat") if isinstance(place, dict) else None
             return str(chat.get("id")) if isinstance(chat, dict) else ""
     return ""
 
@@ -90,7 +91,7 @@ def read(update: dict[str, Any], ear: Ear) -> Read:
             piece = _message(update["edited_message"], ear)
             return Edit(piece.message) if isinstance(piece, Piece) and piece.heard else None
         return _message(update["message"], ear) if "message" in update else None
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise MalformedError(f"a malformed update: {type(error).__name__}") from error
 
 

@@ -1,4 +1,4 @@
-"""What a model that has lost its mind writes, as whole replies, put before the rules of the stand-ins: taken, and nothing alive."""
+"""What a model that has lost its mind writes, as whole replies before the rules of the stand-ins: taken, nothing alive."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ ASKED = Message("discord", "1", "2", "3", "4", "why", private=True)
 PIECES = (
     "[Approve](tg://user?id=5000001)", "tg://resolve?domain=grillon_bot&start=x", "[click](javascript:alert(1))", "[9]", "[1]",
     "<a href='https://evil.example.com'>here</a>", "[ 🔄 Again ](https://evil.example.com/retry)", "/approve ABCDE-12345-FGHJK",
-    "/forget", "</forget:1>", "</x y:123>", "<@1>", "<@&2>", "<#3>", "@everyone", "@here", "<:a:1>", "<a:b:22>", "<t:1:R>",
+    "/forget",
+    "</forget:1>", "</x y:123>", "<@1>", "<@&2>", "<#3>", "@everyone", "@here", "<:a:1>", "<a:b:22>", "<t:1:R>",
     "<id:home>", "t.me/grillon_bot?start=x", "https://t.me/joinchat/abc", "discord.gg/abc", "https://discord.com/invite/abc",
-    "\u202e", "\u2066", "\u200b", "\u200d", "\ufeff", "\u00ad", "\x00", "\x1b[31m", "```", "````", "~~~", "\n```\n", "> ", "\n> > > ",
-    "x" * 5000, "a.b." * 900, "](", "[", ")", "\\", "*" * 40, "_" * 41, "||", "||s||", "\n\n", "\n", " ", "é", "👨‍👩‍👧‍👦", "<b>", "</b>",
+    "\u202e", "\u2066", "\u200b", "\u200d", "\ufeff", "\u00ad", "\x00", "\x1b[31m", "```", "````", "~~~", "\n```\n", "> ",
+    "\n> > > ",
+    "x" * 5000, "a.b." * 900, "](", "[", ")", "\\", "*" * 40, "_" * 41, "||", "||s||", "\n\n", "\n", " ", "é",
+    "👨‍👩‍👧‍👦", "<b>", "</b>",
     "![i](https://evil.example.com/i.png)", "[x]: https://evil.example.com", "[x]", "<https://evil.example.com>", "&lt;@1&gt;",
     "mailto:a@b.example", "+33123456789", "steam://run/1", "discord://-/x", "ton://x", "http://ex\u0430mple.com", *ALLOWED,
 )  # fmt: skip

@@ -248,3 +248,28 @@ async def test_truncating_the_log_waits_for_a_reader_elsewhere(tmp_path: Path) -
     assert await database.truncate_log()
     assert (tmp_path / "grillon.db-wal").stat().st_size == 0
     await database.close()
+
+
+async def test_a_read_sees_what_was_committed_before_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.database.READERS", 1)
+    monkeypatch.setattr("bot.database._SHARED_S", 10.0)
+    database = await Database.open(tmp_path / "grillon.db")
+    first, begun, go = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(connection: Connection) -> int:
+        found = count(connection)  # the snapshot is taken
+        begun.set()
+        go.wait(5)
+        return found
+
+    held = asyncio.ensure_future(database.read(lambda _: first.wait(5)))
+    shared = [asyncio.ensure_future(database.read(work)) for work in (slow, count)]
+    await asyncio.sleep(0.05)
+    first.set()
+    await asyncio.to_thread(begun.wait, 5)
+    await database.write(put("k"))
+    later = asyncio.ensure_future(database.read(count))
+    await asyncio.sleep(0.05)
+    go.set()
+    assert (await held, *await asyncio.gather(*shared), await later) == (True, 0, 0, 1)
+    await database.close()

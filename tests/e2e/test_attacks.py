@@ -7,7 +7,6 @@ import random
 import sqlite3
 import zlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,12 +53,7 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     async with Ollama(slots=2) as ollama, Telegram() as telegram, Discord(lifted=True, heartbeat_s=2) as discord:
         here = [telegram.person(f"T{n}") for n in range(PEOPLE)]
         there = [discord.person(f"D{n}") for n in range(PEOPLE)]
-        tables = settings_of(
-            telegram,
-            discord,
-            telegram_more=f"allow_users = {[one.id for one in here]}",
-            discord_more=f"allow_users = {[one.id for one in there]}".replace("'", '"'),
-        )
+        tables = settings_of(telegram, discord)
         owner = f'[[people]]\nname = "olga"\nowner = true\nidentities = ["telegram:{here[0].id}"]\n'
         limits = f'[limits]\nperson_minute = {MINUTE}\n[daemon]\nlog_level = "debug"\n'
         shelves = {"house": folder / "house"}
@@ -75,16 +69,18 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
 
 async def told(town: Town, asked: Any, text: str = "", wait_s: float = 30) -> list[str]:
     """Wait for an answer that contains a text; all that answers it now."""
-    if not isinstance(asked, Shown):
-        await town.discord.until(lambda: [one for one in _final(town, asked) if text in one.content], wait_s)
-        return [post.content for post in _final(town, asked)]
-    ledger = town.telegram.ledger
+    rig = town.telegram.ledger if isinstance(asked, Shown) else town.discord
+    try:
+        await rig.until(lambda: any(text in one for one in _said(town, asked)), wait_s)
+    except TimeoutError as error:
+        raise AssertionError(f"{_said(town, asked)} and not {text!r} to {asked}\n{town.daemon.tail(5)}"[:2000]) from error
+    return _said(town, asked)
 
-    def there() -> list[str]:
-        found = [one.text for one in ledger.answers_to(asked)]
-        return found if any(text in one for one in found) else []
 
-    return await ledger.until(there, wait_s)
+def _said(town: Town, asked: Any) -> list[str]:
+    if isinstance(asked, Shown):
+        return [one.text for one in town.telegram.ledger.answers_to(asked)]
+    return [post.content for post in _final(town, asked)]
 
 
 def _final(town: Town, asked: Any) -> list[Post]:
@@ -171,10 +167,12 @@ async def test_a_button_serves_one_person_and_no_longer_than_what_it_speaks_of(t
         (only,) = await told(town, pressed)
         assert only == NO_BUTTON
     assert (await anna.pressed(shown, 0)).text is None  # her own: a quote
+    await told(town, asked, "[1] Heating")  # the quote has come
+    await town.telegram.ledger.until(lambda: len(town.telegram.ledger.by_bot(anna.chat.id)) == 2)
     await told(town, anna.say("/forget"), say("forgotten", "en"))
     for n in range(len(codes) // 2):
-        pressed = await anna.pressed(shown, n)
-        assert "boiler" not in str(pressed.text)
+        again = await anna.pressed(shown, n)
+        assert "boiler" not in str(again.text)
     quotes = [one for one in town.telegram.ledger.by_bot(anna.chat.id) if "freezer" in one.text]
     assert len(quotes) == 2  # the answer and the quote from before
 
@@ -182,6 +180,7 @@ async def test_a_button_serves_one_person_and_no_longer_than_what_it_speaks_of(t
 @pytest.mark.parametrize("count", [24, pytest.param(500, marks=pytest.mark.full)])
 async def test_what_a_mad_model_writes_arrives_harmless(town: Town, count: int) -> None:
     here, there = town.here[:6], town.there[:6]
+    before = len(town.telegram.ledger.violations()), len(town.discord.violations)
     for number in range(count):
         town.ollama.set(answer=output(number).encode("utf-8", "replace").decode().replace("{", "(") or "…")
         one, other = here[number % 6], there[number % 6]
@@ -199,17 +198,17 @@ async def test_what_a_mad_model_writes_arrives_harmless(town: Town, count: int) 
         for shown in post.history:
             found = seen(shown.content)
             assert (found.links, found.alive) == ([], []), shown.content
-    assert ledger.violations() == []
-    assert town.discord.violations == []
+    assert ledger.violations()[before[0] :] == []
+    assert town.discord.violations[before[1] :] == []
 
 
 WORDS: tuple[Any, ...] = (
     None,
     True,
     -1,
-    2**63,
-    10**30,
-    1e400,
+    2**53 - 1,
+    -(2**52),
+    1.5,
     "",
     "x",
     "9" * 5000,
@@ -217,8 +216,8 @@ WORDS: tuple[Any, ...] = (
     {},
     [[]],
     {"id": None},
-    {"id": 1e400},
     "\x00",
+    "y" * 2**20,
 )
 
 
@@ -326,3 +325,84 @@ async def test_a_flood_of_strangers_is_bounded(town: Town, count: int) -> None:
     for table, most in (("strangers", 1000), ("codes", 1010)):
         assert rows(town, f"SELECT count(*) FROM {table}") <= most
     assert found_in(town.daemon.state, ("canari",)) == set()
+
+
+def bomb() -> bytes:
+    """A PDF of a few hundred kilobytes that unpacks to hundreds of megabytes."""
+    page = zlib.compress(b"BT /F1 9 Tf (canari) Tj ET\n" * 12_000_000, 9)
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+        b"<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (len(page), page),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    body = b"".join(b"%d 0 obj\n%s\nendobj\n" % (n, one) for n, one in enumerate(objects, 1))
+    return b"%PDF-1.4\n" + body + b"trailer<</Root 1 0 R/Size 6>>\n"
+
+
+async def test_hostile_files_cost_a_sentence(town: Town) -> None:
+    anna, cleo = town.here.pop(), town.there.pop()
+    files = [
+        ("bomb.pdf", bomb()),
+        ("broken.pdf", b"%PDF-1.7\n" + b"(" * 1_000_000),
+        ("deep.html", b"<div>" * 300_000 + b"x"),
+        ("canari [click](https://evil.example.com) @everyone.exe", b"x"),
+        ("nothing.md", b""),
+    ]
+    for name, data in files:
+        begun = asyncio.get_running_loop().time()
+        asked = anna.send_file(name, data, "What does it say?")
+        post = cleo.say(cleo.dm, "What does it say?", files=[Upload(name, data)])
+        await asyncio.gather(told(town, asked), told(town, post), both_serve(town, town.here[0], town.there[0]))
+        assert asyncio.get_running_loop().time() - begun < 30
+    many = anna.album([(f"page{n}.md", b"# Page\n\nwords") for n in range(200)], "What do they say?")
+    ledger = town.telegram.ledger
+    await ledger.until(lambda: [one for one in ledger.answers_to(*many) if one.text == say("attachment_many", "en")], 30)
+    assert not [one for shown in ledger.by_bot(anna.chat.id) for one in ledger.links(shown)]
+    found = seen(*(post.content for post in town.discord.ledger.by_bot(cleo.dm)))
+    assert (found.links, found.alive) == ([], [])
+    assert list((town.daemon.state / "attachments").glob("*")) == []
+
+
+async def test_what_is_private_or_forgotten_leaves_no_byte(town: Town) -> None:
+    anna, cleo = town.here.pop(), town.there.pop()
+    await told(town, anna.say("/private on"))
+    note = b"# Note\n\nThe boiler in the cellar canariattached should have a canarinote pressure.\n"
+    await told(town, anna.send_file("canariname.md", note, f"canariprivate {BOILER}"))
+    await told(town, anna.say(f"canariprivate {BOILER}"))
+    await told(town, cleo.say(cleo.dm, f"canarikept {BOILER}", files=[Upload("canariname.md", note, "text/markdown")]))
+    words = ("canariprivate", "canariattached", "canarinote", "canariname", "canarikept")
+    assert ("grillon.db", "canarikept") in found_in(town.daemon.state, words) | {
+        ("grillon.db", word) for name, word in found_in(town.daemon.state, words) if name == "grillon.db-wal"
+    }
+    await told(town, cleo.say(cleo.dm, "/forget"), say("forgotten", "en"))
+    await told(town, anna.say("/mydata"))
+    async with asyncio.timeout(20):
+        while left := found_in(town.daemon.folder, words):
+            assert left
+            await asyncio.sleep(0.2)
+
+
+async def test_a_full_disk_loses_nothing_and_says_so(town: Town) -> None:
+    anna, cleo = town.here.pop(), town.there.pop()
+    await both_serve(town, anna, cleo)
+    limit(town.daemon, 0)
+    try:
+        for n in range(4):
+            anna.say(f"{BOILER} {n}")
+            cleo.say(cleo.dm, f"{BOILER} {n}")
+        await asyncio.sleep(1.5)
+    finally:
+        limit(town.daemon, -1)
+
+    def answers() -> tuple[list[str], list[str]]:
+        here = [one.text for one in town.telegram.ledger.by_bot(anna.chat.id)]
+        return here, [one.content for one in town.discord.ledger.by_bot(cleo.dm)]
+
+    await town.discord.until(lambda: all("".join(one).count("boiler stands") >= 5 for one in answers()), 60)
+    await asyncio.sleep(0.5)
+    assert ["".join(one).count("boiler stands") for one in answers()] == [5, 5]
+    said = [text for one in answers() for text in one]
+    assert not [text for text in said if "Error" in text or "Traceback" in text]
+    assert rows(town, "PRAGMA integrity_check") == "ok"

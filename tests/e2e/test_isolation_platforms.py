@@ -73,7 +73,7 @@ class Life:
             assert set(WORD.findall(told)) <= allowed, (text, told)
             self.counted["commands"] += 1
 
-    async def press(self, account: Account) -> None:
+    async def press(self, _: Account) -> None:
         """One's own buttons show what may be read now; those of others, and forged ones, nothing."""
         if not self.answered:
             return
@@ -84,7 +84,7 @@ class Life:
             if code is None or not _reaches(self.village, who, holder, asked):
                 continue
             for pressed in (code, _shifted(code)):
-                text = await _pressed(self.village, who, holder, asked, pressed)
+                text = await _pressed(self.village, who, asked, pressed)
                 now = self.village.readable(holder, place) | holder.human.said["private" if place is None else str(place.id)]
                 ours = same and pressed == code and self.village.may_talk(who, place)
                 assert set(WORD.findall(text)) <= (now if ours else set()), text
@@ -114,22 +114,21 @@ class Life:
         other.human = Human()
         self.counted["unlinked"] += 1
 
-    async def forge(self, account: Account) -> None:
+    async def forge(self, _: Account) -> None:
         """Somebody who only looks like another: by name, as a channel, through a bot, through a webhook."""
         village, word = self.village, self.village.word()
         village.unheard.add(word)
         victim = self.random.choice([one for one in village.accounts if isinstance(one.who, OnTelegram)]).who
         assert isinstance(victim, OnTelegram)
         chat = {"id": victim.id, "type": "private"}
-        for number, forged in enumerate(
-            (
-                {"from": {"id": f"{victim.id}x", "is_bot": False, "first_name": "x"}},
-                {"from": {"id": victim.id, "is_bot": True, "first_name": "x"}},
-                {"from": {"id": victim.id, "is_bot": False, "first_name": "x"}, "sender_chat": {"id": -1, "type": "channel"}},
-                {"from": {"id": victim.id, "is_bot": False, "first_name": "x"}, "via_bot": {"id": 7, "is_bot": True}},
-                {"from": None},
-            )
-        ):
+        forgeries: tuple[dict[str, Any], ...] = (
+            {"from": {"id": f"{victim.id}x", "is_bot": False, "first_name": "x"}},
+            {"from": {"id": victim.id, "is_bot": True, "first_name": "x"}},
+            {"from": {"id": victim.id, "is_bot": False, "first_name": "x"}, "sender_chat": {"id": -1, "type": "channel"}},
+            {"from": {"id": victim.id, "is_bot": False, "first_name": "x"}, "via_bot": {"id": 7, "is_bot": True}},
+            {"from": None},
+        )
+        for number, forged in enumerate(forgeries):
             told = {"message_id": 900_000 + number, "date": 1, "chat": chat, "text": f"What of the ledger? {word}", **forged}
             village.telegram.updates.add("message", told)
         stranger = village.telegram.person(f"telegram:{victim.id}", username=f"id{victim.id}", started=True)
@@ -238,7 +237,7 @@ def _shifted(code: str) -> str:
     return f"{int(number) + 1}-{rest}"
 
 
-async def _pressed(village: Village, who: Account, holder: Account, asked: Any, code: str) -> str:
+async def _pressed(village: Village, who: Account, asked: Any, code: str) -> str:
     """What a modified client is shown that presses a code on somebody's answer."""
     if isinstance(who.who, OnDiscord):
         (post, *_) = village.discord.ledger.answers_to(asked)

@@ -149,7 +149,7 @@ class Village:
             return place.id
         return account.who.chat.id if isinstance(account.who, OnTelegram) else account.who.dm.id
 
-    def say(self, account: Account, place: Place | None, text: str, file: bytes | None = None) -> Any:  # noqa: ANN401 -- of either rig
+    def say(self, account: Account, place: Place | None, text: str, file: bytes | None = None) -> Any:
         """Say something to the bot there."""
         if isinstance(account.who, OnTelegram):
             into = place if isinstance(place, Group) else None
@@ -159,7 +159,7 @@ class Village:
         where = place if isinstance(place, Channel) else account.who.dm
         return account.who.say(where, text, mention=place is not None, files=files)
 
-    async def told(self, account: Account, asked: Any, text: str = "") -> list[str]:  # noqa: ANN401 -- of either rig
+    async def told(self, account: Account, asked: Any, text: str = "") -> list[str]:
         """Wait for an answer that contains a text; all that was answered."""
         found: list[str] = []
 
@@ -174,7 +174,7 @@ class Village:
             raise AssertionError(f"{account.key} was not told {text!r} but {found} to {asked}\n{self.daemon.tail(8)}") from error
         return found
 
-    def _answers(self, asked: Any) -> list[str]:  # noqa: ANN401 -- of either rig
+    def _answers(self, asked: Any) -> list[str]:
         if isinstance(asked, Post):
             return [post.content for post in self.discord.ledger.answers_to(asked) if not post.loading]
         return [shown.text for shown in self.telegram.ledger.answers_to(asked)]
@@ -208,10 +208,8 @@ class Village:
             for one, other in self.pairs
             if one.human.name
         )
-        users = [[one.who.id for one in side if one.known] for side in zip(*self.pairs, strict=True)]
-        more = [f"allow_users = {users[0]}\nallow_chats = [{self.groups[0].id}]"]
-        more.append(f"allow_users = {users[1]}\nallow_guilds = [{self.guilds[0].id}]".replace("'", '"'))
-        limits = "[limits]\nperson_minute = 100000\nperson_day = 100000\n"
-        return (
-            collections + people + limits + settings_of(self.telegram, self.discord, telegram_more=more[0], discord_more=more[1])
-        )
+        known = iter([[int(one.who.id) for one in side if one.known] for side in zip(*self.pairs, strict=True)])
+        more = f"allow_chats = [{self.groups[0].id}]", f'allow_guilds = ["{self.guilds[0].id}"]'
+        tables = settings_of(self.telegram, self.discord, telegram_more=more[0], discord_more=more[1])
+        tables = re.sub(r"allow_users = .*", lambda _: f"allow_users = {next(known)}", tables)
+        return f"{collections}{people}[limits]\nperson_minute = 100000\nperson_day = 100000\n{tables}"
