@@ -14,8 +14,9 @@ help:  ## show this list
 demo: $(READY)  ## index a small handbook with the embedded model and ask it a question in two languages
 	@$(BIN)/grillon demo
 
+# Two processes: one waits for a daemon while the other computes. A file stays in one of them, with the daemon its tests share.
 test: $(READY) debian lint  ## every test and check, in under ten minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 full: $(READY) debian  ## the slow loops in their full size, in under an hour
 	$(BIN)/python -m pytest -m full -s --timeout=3600
