@@ -4,7 +4,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-PYTEST := $(BIN)/python -X dev -m pytest
 
 .PHONY: help demo test full bench lint format words lock clean debian
 
@@ -19,7 +18,7 @@ test: $(READY) debian lint  ## every test and check, in under ten minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 full: $(READY) debian  ## the slow loops in their full size, in under an hour
-	$(BIN)/python -m pytest -m full -s --timeout=3600
+	$(BIN)/python -m pytest -m full -n 2 --dist loadfile -rP --timeout=3600
 
 bench: $(READY)  ## speed and size, as ratios against baselines of the same run
 	$(BIN)/python -m tests.bench
