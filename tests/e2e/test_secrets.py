@@ -22,7 +22,7 @@ NOTE = b"# Note\n\nThe boiler in the cellar should have a canarinote pressure.\n
 @pytest.mark.timeout(180)
 async def test_nothing_that_opens_a_door_is_told(tmp_path: Path) -> None:
     webhook = f'mode = "webhook"\nwebhook_url = "http://127.0.0.1:1/telegram"\nwebhook_secret = "{SECRET}"\ncall_timeout_s = 2'
-    debug = '[daemon]\nlog_level = "debug"\n'
+    debug = '[daemon]\nlog_level = "debug"\ngrace_s = 1\n'
     async with street(tmp_path, settings=debug, telegram_more=webhook, start=False) as place:
         daemon, telegram, discord = place.daemon, place.telegram, place.discord
         address = f"{daemon.url}/telegram"
@@ -96,6 +96,6 @@ async def _figures(place: Street) -> str:
         for path in ("status", "metrics", "readyz", "healthz"):
             async with session.get(f"{place.daemon.url}/{path}") as response:
                 told.append(await response.text())
-    for words in (("doctor",), ("status",), ("config",), ("people",)):
+    for words in (("doctor",), ("status",)):
         told += (await place.daemon.verb(*words))[1:]
     return "\n".join(told)
