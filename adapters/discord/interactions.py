@@ -115,13 +115,13 @@ class Interactions:
             await asyncio.wait({pressing}, timeout=self._config.deadlines.defer_s)
             if pressing.done():
                 text = shown(pressing.result())
-                await self._respond(it, _immediate(text) if text else {"type": _LATER_UNSEEN})
+                await self._respond(it, _immediate(*text) if text else {"type": _LATER_UNSEEN})
                 return
             await self._respond(it, {"type": _LATER, "data": {"flags": EPHEMERAL}})
             text = shown(await pressing)
         finally:
             pressing.cancel()
-        await self._say_later(it, text)
+        await self._say_later(it, *(text or (None,)))
 
     async def _receive(self, it: Asked) -> int | Said | None:
         """Store it, behind what the same person asked there before."""
@@ -153,13 +153,13 @@ class Interactions:
         text = said.text if isinstance(said, Said) else "…"
         await self._respond(it, _immediate(text))
 
-    async def _say_later(self, it: Asked, text: str | None) -> None:
+    async def _say_later(self, it: Asked, text: str | None, links: tuple[str, ...] | None = None) -> None:
         """What was deferred becomes a sentence, or goes when there is nothing to say."""
         path = f"{it.token.webhook}/messages/@original"
         if text is None:
             await self._calls.call(it.token.id, "DELETE", path)
         else:
-            await self._calls.call(it.token.id, "PATCH", path, body_of(_payload(text)))
+            await self._calls.call(it.token.id, "PATCH", path, body_of(_payload(text, links)))
 
     async def _respond(self, it: Asked, body: Json) -> None:
         try:
@@ -185,19 +185,19 @@ class Interactions:
                 return
 
 
-def shown(pressed: Pressed) -> str | None:
-    """What a press brings, as Markdown."""
+def shown(pressed: Pressed) -> tuple[str, tuple[str, ...]] | None:
+    """What a press brings, as Markdown, and the links that may be live in it: the source's own, none of its words."""
     url = pressed.url if pressed.url and pressed.url.lower().startswith(("http://", "https://")) else None
     if pressed.text is None and url is None:
         return None
-    return "\n\n".join(part for part in (pressed.text, url) if part)
+    return "\n\n".join(part for part in (pressed.text, url) if part), (url,) if url else ()
 
 
-def _immediate(text: str) -> Json:
-    return {"type": _MESSAGE, "data": body_of(_payload(text), hidden=True)}
+def _immediate(text: str, links: tuple[str, ...] | None = None) -> Json:
+    return {"type": _MESSAGE, "data": body_of(_payload(text, links), hidden=True)}
 
 
-def _payload(text: str) -> Json:
+def _payload(text: str, links: tuple[str, ...] | None) -> Json:
     """A sentence of ours, or a passage: one message."""
-    parts = discord_parts(text, allowed_links=None)
+    parts = discord_parts(text, allowed_links=links)
     return {"content": parts[0].text if parts else "…"}

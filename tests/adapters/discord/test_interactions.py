@@ -256,7 +256,7 @@ async def test_a_press_shows_the_passage_to_who_pressed_alone(rig: Discord) -> N
     alice, bob = rig.person("Alice"), rig.person("Bob")
     hall = rig.guild("Hearth", alice, bob).channel("hall")
     home = Home(rig)
-    home.host.pressed = Pressed("> the passage\n\nManual › p. 4", "https://example.org/manual")
+    home.host.pressed = Pressed("> the passage https://evil.example/x\n\nManual › p. 4", "https://example.org/manual")
     async with home.open():
         alice.say(hall, "q", mention=True)
         await home.true(lambda: home.host.messages)
@@ -270,6 +270,7 @@ async def test_a_press_shows_the_passage_to_who_pressed_alone(rig: Discord) -> N
     assert it.original.only_for is bob
     assert "the passage" in it.original.content
     assert "https://example.org/manual" in it.original.content
+    assert "https\\://evil.example/x" in it.original.content  # an address in the passage is text
 
 
 async def test_a_slow_press_is_deferred_and_one_that_shows_nothing_leaves_nothing(rig: Discord) -> None:
