@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.bench.household import Household
 from tests.bench.stream import ask
@@ -44,7 +44,7 @@ async def streaming(folder: Path) -> list[Row]:
     """Twenty chats of each platform at once, then one after the other, within the platforms' own limits."""
     folder.mkdir()
     seats: list[Seat] = []
-    script = {"tokens": _WORDS, "tokens_s": _PACE, "first_token_s": _THINKS_S, "slots": _CHATS, "prefix": False}
+    script: dict[str, Any] = {"tokens": _WORDS, "tokens_s": _PACE, "first_token_s": _THINKS_S, "slots": _CHATS, "prefix": False}
     async with street(
         folder,
         lifted=False,

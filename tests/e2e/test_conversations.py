@@ -16,7 +16,7 @@ from tests.e2e.platforms import BINS, BOILER, Street, street
 from tests.knowledge.files import pdf
 from tests.rigs.discord import Discord, Upload
 from tests.rigs.discord.people import Person as DiscordPerson
-from tests.rigs.discord.world import EPHEMERAL, Post
+from tests.rigs.discord.world import EPHEMERAL, Interaction, Post
 from tests.rigs.seats import STOP, DiscordQuestion, DiscordSeat, Question, Seat, TelegramQuestion, TelegramSeat
 from tests.rigs.telegram import Telegram
 from tests.rigs.telegram.people import Person as TelegramPerson
@@ -93,7 +93,6 @@ class Visit:
 
     def turns(self, seat: Seat) -> list[tuple[str, str, bool | None]]:
         """What is remembered of a person: questions, answers, what was thought of them."""
-        assert isinstance(seat, DiscordSeat | TelegramSeat)
         query = """SELECT question, answer, liked FROM turns JOIN conversations ON conversations.id = conversation_id
             JOIN identities USING (person_id) WHERE user = ? ORDER BY turns.id"""
         return self.rows(query, str(seat.person.id))
@@ -124,13 +123,19 @@ def the_message(question: Question) -> Shown:
     return question.messages()[-1]
 
 
+async def brought(pressed: Interaction) -> Post:
+    """The message that a press brings."""
+    post = await until(lambda: pressed.original if pressed.original is not None and not pressed.original.loading else None)
+    assert post is not None
+    return post
+
+
 async def press(seat: Seat, question: Question, label: str) -> str:
     """Press a button under an answer; what it brings for that person alone."""
     if isinstance(seat, DiscordSeat):
         pressed = seat.person.press(the_post(question), label)
         await until(lambda: pressed.ack is not None)
         return pressed.original.content if pressed.original is not None and pressed.original is not pressed.on else ""
-    assert isinstance(seat, TelegramSeat)
     message = the_message(question)
     (words,) = [one for one in message.labels() if label in one]
     return (await seat.person.pressed(message, words)).text or ""
@@ -149,14 +154,11 @@ async def test_on_discord_a_source_is_shown_to_who_asked_alone_after_a_restart_t
             await visit.street.daemon.stop()
             await visit.street.daemon.start()
             await visit.discord.connected()
-        pressed = ann.person.press(the_post(question), "[1]")
-        shown = await until(lambda pressed=pressed: pressed.original)
-        await until(lambda shown=shown: not shown.loading and shown.content)
+        shown = await brought(ann.person.press(the_post(question), "[1]"))
         assert "pressure should be 1.5 bar" in shown.content
         assert shown.flags & EPHEMERAL
         assert shown.only_for is ann.person
-    foreign = ben.person.press(the_post(question), "[1]")
-    told = await until(lambda: foreign.original)
+    told = await brought(ben.person.press(the_post(question), "[1]"))
     assert "1.5 bar" not in told.content
     assert "not for you" in told.content
 
@@ -240,7 +242,6 @@ def send(visit: Visit, seat: Seat, text: str, name: str, data: bytes, media_type
     if isinstance(seat, DiscordSeat):
         data = data if claimed is None else bytes(claimed)
         return DiscordQuestion(visit.discord, seat.person.say(seat.channel, text, files=[Upload(name, data, media_type)]))
-    assert isinstance(seat, TelegramSeat)
     sent = seat.person.send_file(name, data, text, media_type=media_type, claimed=claimed)
     return TelegramQuestion(visit.telegram, sent)
 
@@ -326,7 +327,8 @@ async def test_ones_data_comes_as_a_file_and_is_ones_own(visit: Visit, platform:
         (file,) = the_post(question).files
         data = file.data
     else:
-        media = (await until(lambda: [one for one in question.messages() if one.media]))[0].media  # type: ignore[attr-defined]
+        media = (await until(lambda: [one for one in question.messages() if one.media]))[0].media
+        assert media is not None
         data = media.data
     held = json.loads(data)
     assert [turn["question"] for one in held["conversations"] for turn in one["turns"]] == [BOILER]

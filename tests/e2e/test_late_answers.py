@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, TypeVar
 
 import pytest
 import pytest_asyncio
 
 from tests.e2e.platforms import BOILER, Street, street
 from tests.rigs.discord import Discord
-from tests.rigs.seats import DiscordQuestion, DiscordSeat, Question, TelegramQuestion, TelegramSeat
+from tests.rigs.seats import DiscordQuestion, DiscordSeat, Question, Seat, TelegramSeat
 from tests.rigs.telegram import Telegram
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -21,7 +21,7 @@ T = TypeVar("T")
 FREEZER = "behind the freezer"
 _LIFE_S = 2.0
 """Of a command's token, at the daemon; the stand-in gives it half a second more."""
-_ENVIRONMENT = {
+_ENVIRONMENT: dict[str, Any] = {
     "GRILLON_MODEL__NAME": "qwen3:8b",
     "GRILLON_MODEL__CONTEXT_WINDOW": "16384",
     "GRILLON_MODEL__ANSWER_TOKENS": "8000",
@@ -75,7 +75,7 @@ async def start(place: Street) -> None:
 
 
 @pytest.fixture
-def hall(opened: Hall) -> AsyncIterator[Hall]:
+def hall(opened: Hall) -> Iterator[Hall]:
     yield opened
     opened.place.ollama.set(first_token_s=0.0, tokens=None, tokens_s=0.0, answer=None)
     opened.ann.person.accepts_dms = True
@@ -129,6 +129,7 @@ async def test_what_is_longer_than_one_message_comes_as_a_file_where_no_further_
     hall.place.ollama.set(tokens=400)
     asked = ann.slash("ask", {"question": BOILER}, where=channel, user_install=True)
     original = await until(lambda: asked.original if asked.original is not None and asked.original.files else None)
+    assert original is not None
     assert re.findall(rb"word(\d+)", original.files[0].data) == [str(n).encode() for n in range(400)]
     assert original.content.startswith("word0 word1")
     assert asked.followups == []
@@ -186,7 +187,6 @@ async def test_past_the_setting_it_comes_as_a_file_with_its_beginning(hall: Hall
         data = posts[0].files[0].data
         beginning = posts[0].content
     else:
-        assert isinstance(question, TelegramQuestion)
         messages = await until(lambda: [one for one in question.messages() if one.media])
         assert messages[0].media is not None
         data, beginning = messages[0].media.data, question.messages()[0].text
@@ -201,7 +201,7 @@ async def test_past_the_setting_it_comes_as_a_file_with_its_beginning(hall: Hall
 @pytest.mark.parametrize("signal", ["SIGTERM", "SIGKILL"])
 async def test_an_answer_in_progress_survives_a_restart_in_its_message(hall: Hall, signal: str) -> None:
     group = hall.place.telegram.supergroup("Choir", hall.tom.person)
-    seats = [hall.ann, hall.tom, TelegramSeat(hall.place.telegram, hall.tom.person, group)]
+    seats: list[Seat] = [hall.ann, hall.tom, TelegramSeat(hall.place.telegram, hall.tom.person, group)]
     hall.place.ollama.set(tokens=120, tokens_s=10)
     asked = [seat.say(f"{BOILER} ({signal})") for seat in seats]
     await until(lambda: all(any("word1" in text for _, text in question.views()) for question in asked))
@@ -223,5 +223,4 @@ def message_ids(question: Question) -> list[str]:
     """The ids of the messages that answer it."""
     if isinstance(question, DiscordQuestion):
         return [post.id for post in question.posts()]
-    assert isinstance(question, TelegramQuestion)
     return [str(message.id) for message in question.messages()]

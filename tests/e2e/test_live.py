@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.platforms import BOILER, Street, street
 from tests.rigs.seats import Question, Seat, crowd, limit_errors
@@ -30,7 +31,7 @@ def writing_of(place: Street, question: str) -> Writing:
 async def test_twenty_chats_see_their_answers_grow_and_no_limit_is_passed(tmp_path: Path) -> None:
     seats: list[Seat] = []
     more = f"slots = {4 * _EACH}"
-    script = {"tokens": _WORDS, "tokens_s": _PACE, "first_token_s": _FIRST_S, "slots": 4 * _EACH, "prefix": False}
+    script: dict[str, Any] = {"tokens": _WORDS, "tokens_s": _PACE, "first_token_s": _FIRST_S, "slots": 4 * _EACH, "prefix": False}
     async with street(
         tmp_path, lifted=False, model=more, invite=lambda *rigs: seats.extend(crowd(*rigs, each=_EACH)), **script
     ) as place:

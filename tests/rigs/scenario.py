@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tests.rigs.seats import DiscordQuestion, DiscordSeat, Question, Seat, TelegramQuestion, TelegramSeat
+from tests.rigs.seats import DiscordQuestion, DiscordSeat, Question, Seat, TelegramQuestion
 
 if TYPE_CHECKING:
     from tests.rigs.daemon import Daemon
@@ -56,9 +56,17 @@ Step = Say | Stop | Edit
 class Door(Protocol):
     """Where the scenario is played. `person` selects the person of the database who talks there, `space` the conversation."""
 
-    name: str
-    person: tuple[str, tuple[str, ...]]
-    space: str
+    @property
+    def name(self) -> str:
+        """What it is called in failures."""
+
+    @property
+    def person(self) -> tuple[str, tuple[str, ...]]:
+        """A query for the id of the person, and its values."""
+
+    @property
+    def space(self) -> str:
+        """The space of the conversation."""
 
     async def say(self, text: str) -> str:
         """Say something and return what is heard in the end."""
@@ -83,7 +91,6 @@ class ChatDoor:
 
     @property
     def person(self) -> tuple[str, tuple[str, ...]]:
-        assert isinstance(self.seat, DiscordSeat | TelegramSeat)
         platform = "discord" if isinstance(self.seat, DiscordSeat) else "telegram"
         return "SELECT person_id FROM identities WHERE platform = ? AND user = ?", (platform, str(self.seat.person.id))
 
@@ -103,7 +110,6 @@ class ChatDoor:
             assert isinstance(question, DiscordQuestion)
             self.seat.person.edit(question.post, into)
         else:
-            assert isinstance(self.seat, TelegramSeat)
             assert isinstance(question, TelegramQuestion)
             self.seat.person.edit(question.shown, into)
         return await self._heard(question)

@@ -1,9 +1,16 @@
-"""Where a person sits and talks, on either chat platform, and what they see there: the ledgers of both stand-ins, read alike."""
+"""Where a person sits and talks, on either chat platform, and what they see there: the ledgers of both stand-ins, read alike.
+
+Of a question: `at` when it was asked, `views()` all that was shown as its answer and when (drafts, messages, their edits),
+`answers()` what answers it now, part by part, none while it is still being written, `settled()` whether the newest message there
+is an answer that is written to its end (cheap to ask again and again), `sign_s()` the seconds to the first sign of life. Times
+are of `time.monotonic`.
+Of a seat: `say()` says something to the bot, as one does in that kind of chat; `slow`: a Telegram group, where words come rarely.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,34 +25,6 @@ if TYPE_CHECKING:
     from tests.rigs.telegram.records import Shown
 
 STOP = "🛑"
-
-
-class Question(Protocol):
-    """Something that was said, and what came of it. Times are of `time.monotonic`, durations in seconds."""
-
-    at: float
-
-    def views(self) -> list[tuple[float, str]]:
-        """Everything that was shown as an answer, and when: drafts, messages, their edits."""
-
-    def answers(self) -> list[str]:
-        """What answers it now, part by part; none while it is still being written."""
-
-    def settled(self) -> bool:
-        """Whether the newest message there is an answer that is written to its end; cheap to ask again and again."""
-
-    def sign_s(self) -> float | None:
-        """Seconds to the first sign of life."""
-
-
-class Seat(Protocol):
-    """A person in a chat. `slow`: a Telegram group, where words come every few seconds."""
-
-    name: str
-    slow: bool
-
-    def say(self, text: str) -> Question:
-        """Say something to the bot, as one does in that kind of chat."""
 
 
 @dataclass(eq=False)
@@ -150,6 +129,10 @@ class TelegramSeat:
     def say(self, text: str) -> TelegramQuestion:
         words = text if self.group is None else f"@{self.rig.world.bot.username} {text}"
         return TelegramQuestion(self.rig, self.person.say(words, self.group))
+
+
+Question: TypeAlias = DiscordQuestion | TelegramQuestion
+Seat: TypeAlias = DiscordSeat | TelegramSeat
 
 
 def crowd(telegram: Telegram, discord: Discord, *, each: int) -> list[Seat]:

@@ -43,7 +43,7 @@ class Writing:
         assert views, "nothing was ever seen"
         assert views[-1].words == self.total, f"{views[-1].words} of {self.total} words were seen"
         end = max(self.begun + self.total / self.pace, next(view.at for view in views if view.words == self.total))
-        found = []
+        found: list[float] = []
         for step in count():
             at = self.begun + step * _STEP_S
             if at > end:
