@@ -157,7 +157,7 @@ async def killed_while_answering(tmp_path: Path) -> None:
             await daemon.kill()
             for point in ANSWERING:
                 arrival = random.randint(1, 6)
-                await daemon.start(f"{point}:{arrival}")
+                await daemon.start(f"{point}:{arrival}", wait=False)  # it may die before anybody sees it alive
                 crowd.release(24)
                 await killed_at(daemon, point, arrival)
             await sound(daemon, crowd)
