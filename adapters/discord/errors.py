@@ -24,6 +24,10 @@ _GONE_FOR_GOOD = frozenset({10003, 10004, 50001, 50007, 50013, 50083, 160005})
 """Unknown channel or guild, no access, cannot message this person, no permission, archived or locked thread."""
 
 
+class MalformedError(Exception):
+    """What came in is not what Discord sends: trying again changes nothing."""
+
+
 class RestError(Exception):
     """A call failed. Its text holds the method, the route and the numbers, never an address: those hold tokens."""
 

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from adapters.discord.errors import AnsweredError, PausedError, RestError
+from adapters.discord.errors import AnsweredError, MalformedError, PausedError, RestError
 from adapters.discord.messages import nearly_full
 from adapters.discord.payloads import time_of
 
@@ -154,6 +154,9 @@ class Lane:
             except RestError as error:
                 _log.warning("discord: message waits id=%d: %s", first.id, error)
                 await asyncio.sleep(_wait_s(tries, error))
+            except MalformedError as error:
+                _log.warning("discord: message left out id=%d: %s", first.id, error)
+                break
             except Exception as error:  # noqa: BLE001 -- whatever it was, the message is kept, tried again, then set aside
                 _log.error("discord: message not stored id=%d error=%s", first.id, type(error).__name__)
                 if await self._takers.failed(self, first):

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from adapters.discord.errors import MalformedError
 from adapters.types import Attachment, Message
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def holds_anything(data: Json, me: Me) -> bool:
 
 def nearly_full(data: Json) -> bool:
     """Whether a client may have cut it off there: the rest of a paste comes in the next message."""
-    return len(data.get("content") or "") >= _NEARLY_FULL
+    return len(_content(data)) >= _NEARLY_FULL
 
 
 def text_of(data: Json, me: Me) -> str:
@@ -71,11 +72,21 @@ def text_of(data: Json, me: Me) -> str:
         name = names.get(match[1])
         return match[0] if name is None else f"@{name}" if name else ""
 
-    return _MENTION.sub(named, data.get("content") or "").strip()
+    return _MENTION.sub(named, _content(data)).strip()
 
 
 def message_of(pieces: Sequence[Json], where: Where, roles: Sequence[str], me: Me) -> Message:
-    """The message that one event brings, or several when a client cut a paste: its id is the first one's."""
+    """The message that one event brings, or several when a client cut a paste: its id is the first one's.
+
+    Raises `MalformedError`.
+    """
+    try:
+        return _message_of(pieces, where, roles, me)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise MalformedError(f"no message: {type(error).__name__}") from error
+
+
+def _message_of(pieces: Sequence[Json], where: Where, roles: Sequence[str], me: Me) -> Message:
     first = pieces[0]
     author = first["author"]
     reference = first.get("message_reference") or {}
@@ -104,8 +115,8 @@ def attachment_of(item: Json) -> Attachment:
         id=str(item["id"]),
         name=str(item.get("filename") or "file"),
         size=size if isinstance(size, int) else 0,
-        media_type=item.get("content_type"),
-        url=item.get("url"),
+        media_type=_string(item.get("content_type")),
+        url=_string(item.get("url")),
     )
 
 
@@ -113,10 +124,18 @@ def _joined(texts: list[str], pieces: Sequence[Json]) -> str:
     """A client cuts at a line break or a space, which it drops; a cut within a word is one at exactly 2,000 characters."""
     text = texts[0]
     for before, following in zip(pieces, texts[1:], strict=False):
-        text += ("" if len(before.get("content") or "") >= 2000 else "\n") + following
+        text += ("" if len(_content(before)) >= 2000 else "\n") + following
     return text
 
 
 def _name(user: Json, member: Json | None) -> str | None:
-    nick: str | None = member.get("nick") if member else None
-    return nick or user.get("global_name") or user.get("username")
+    nick = _string(member.get("nick")) if member else None
+    return nick or _string(user.get("global_name")) or _string(user.get("username"))
+
+
+def _content(data: Json) -> str:
+    return _string(data.get("content")) or ""
+
+
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) else None

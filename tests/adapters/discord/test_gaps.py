@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tests.adapters.discord.house import Home
-from tests.rigs.discord import Discord
+from tests.rigs.discord import Discord, message_payloads
 
 if TYPE_CHECKING:
     import pytest
@@ -226,6 +226,25 @@ async def test_a_malformed_event_costs_that_event_alone() -> None:
             alice.say(alice.dm, "still there")
             await home.until(["still there"])
         assert len(rig.identifies) == 1
+
+
+async def test_a_message_of_the_wrong_kinds_holds_nobody_up() -> None:
+    async with Discord(lifted=True) as rig:
+        alice = rig.person("Alice")
+        home = Home(rig)
+        async with home.open():
+            first = alice.say(alice.dm, "one")
+            await home.until(["one"])
+            whole = message_payloads.message(first, full=True) | {"channel_id": alice.dm.id}
+            file = {"id": "1", "filename": 7, "size": "many", "content_type": 5, "url": ["x"]}
+            for n, wrong in enumerate(
+                ({"attachments": [file]}, {"attachments": [3]}, {"content": 4}, {"message_reference": "no"})
+            ):
+                rig.house.tell("MESSAGE_CREATE", 0, {**whole, "id": str(int(first.id) + 1 + n), **wrong})
+            alice.say(alice.dm, "two")
+            await home.true(lambda: "two" in home.host.texts)
+        (sent,) = [one for one in home.host.messages if one.attachments]
+        assert (sent.attachments[0].media_type, sent.attachments[0].url, sent.attachments[0].size) == (None, None, 0)
 
 
 async def test_after_a_resume_a_thread_of_a_free_channel_is_known_and_others_are_not_heard() -> None:
