@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.adapters.discord.house import Home
 from tests.rigs.discord import Discord, message_payloads
@@ -237,10 +237,14 @@ async def test_a_message_of_the_wrong_kinds_holds_nobody_up() -> None:
             await home.until(["one"])
             whole = message_payloads.message(first, full=True) | {"channel_id": alice.dm.id}
             file = {"id": "1", "filename": 7, "size": "many", "content_type": 5, "url": ["x"]}
-            for n, wrong in enumerate(
-                ({"attachments": [file]}, {"attachments": [3]}, {"content": 4}, {"message_reference": "no"})
-            ):
-                rig.house.tell("MESSAGE_CREATE", 0, {**whole, "id": str(int(first.id) + 1 + n), **wrong})
+            wrongs: list[dict[str, Any]] = [
+                {"attachments": [file]},
+                {"attachments": [3]},
+                {"content": 4},
+                {"message_reference": "x"},
+            ]
+            for n, wrong in enumerate(wrongs):
+                rig.house.tell("MESSAGE_CREATE", 0, whole | {"id": str(int(first.id) + 1 + n)} | wrong)
             alice.say(alice.dm, "two")
             await home.true(lambda: "two" in home.host.texts)
         (sent,) = [one for one in home.host.messages if one.attachments]
