@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from adapters.calls import to_its_end
 from adapters.discord.errors import PausedError
 from adapters.limits import Budgets, Priority, Rate, Rule
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from adapters.discord.rest import Rest
     from adapters.types import File
 
-_T = TypeVar("_T")
 _KIND = "channel"
 _WINDOW_S = 5.0
 _MOST = 5000
@@ -85,7 +84,7 @@ class Calls:
             if made is None:
                 return None
             known = not path.startswith("/webhooks/")
-            told = await _to_its_end(_told(self.rest.call(method, path, made or None, files=files, known=known), seen))
+            told = await to_its_end(_told(self.rest.call(method, path, made or None, files=files, known=known), seen))
             if method == "PATCH":
                 self._note_edited(place)
             return told
@@ -119,15 +118,3 @@ async def _told(work: Coroutine[object, object, Json], seen: Callable[[Json], No
     told = await work
     seen(told)
     return told
-
-
-async def _to_its_end(work: Coroutine[object, object, _T]) -> _T:
-    """Wait for a call even when nobody wants its answer any more."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
-        raise

@@ -6,9 +6,9 @@ flight.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
+from adapters.calls import to_its_end
 from adapters.limits import Budgets, Priority, Rate, Rule
 from adapters.telegram.client import CallError
 
@@ -38,12 +38,12 @@ class Outgoing:
     async def call(self, chat: str, method: str, data: dict[str, Any], priority: Priority = Priority.FINAL) -> Json:
         """Call a method for a chat, in its turn. Raises `CallError`."""
         async with self._turn(chat, priority):
-            return await self._to_the_end(self._called(chat, method, data))
+            return await to_its_end(self._called(chat, method, data))
 
     async def sign(self, chat: str, method: str, data: dict[str, Any]) -> None:
         """A sign of life. In a private chat it takes nothing from the words' rate: they follow it at once. Raises `CallError`."""
         async with self._turn(chat, Priority.TYPING if _is_group(self.at(chat)) else Priority.SIGN):
-            await self._to_the_end(self._called(chat, method, data))
+            await to_its_end(self._called(chat, method, data))
 
     async def live(self, chat: str, make: Callable[[], Awaitable[Call | None]], done: Callable[[Json], Awaitable[None]]) -> None:
         """Wait for the turn of something live, then ask what to call; None: nothing. `done` is told the result.
@@ -53,7 +53,7 @@ class Outgoing:
         async with self._turn(chat, Priority.LIVE):
             made = await make()
             if made is not None:
-                await self._to_the_end(self._told(chat, made, done))
+                await to_its_end(self._told(chat, made, done))
 
     def reserve(self, chat: str, calls: int, holder: int) -> None:
         """Keep so many calls of a chat for the parts of an answer."""
@@ -92,16 +92,6 @@ class Outgoing:
         except CallError as error:
             if error.code == 429:
                 self._budgets.pause(to, (error.retry_after or 1.0) + _GRACE_S)
-            raise
-
-    async def _to_the_end(self, work: Awaitable[Json]) -> Json:
-        task = asyncio.ensure_future(work)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await asyncio.wait({task})
-            if not task.cancelled():
-                task.exception()
             raise
 
 
