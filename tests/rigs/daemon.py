@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 
 START_S = 30.0
+_SOCKET_PATH = 107
 
 
 def free_port() -> int:
@@ -34,6 +37,9 @@ class Daemon:
         self.log = folder / "daemon.log"
         self.process: asyncio.subprocess.Process | None = None
         self.token = ""
+        # Linux takes 107 bytes for a socket's path: where the folder of a test is too long for it, the socket lies elsewhere.
+        too_long = len(f"{self.state}/grillon.sock") > _SOCKET_PATH
+        self._runtime = Path(tempfile.mkdtemp(prefix="grillon-")) if too_long else None
         tables = [
             f'state = "{self.state}"',
             f"[http]\nport = {self.port}\nevents_s = 2",
@@ -54,7 +60,7 @@ class Daemon:
 
     async def start(self, failpoint: str = "", *, wait: bool = True, indexed: bool = False, **environment: str) -> Self:
         """Start it and wait until it answers; with `indexed`, until the library is loaded and the collections are read."""
-        env = {**os.environ, "GRILLON_FAILPOINT": failpoint, "PYTHONUNBUFFERED": "1", **environment}
+        env = {**self._environment, "GRILLON_FAILPOINT": failpoint, "PYTHONUNBUFFERED": "1", **environment}
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bot.command_line", "--config", str(self.config), "run", stdout=log, stderr=log, env=env
@@ -89,6 +95,10 @@ class Daemon:
                 await asyncio.sleep(0.1)
 
     @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "RUNTIME_DIRECTORY": str(self._runtime)} if self._runtime else dict(os.environ)
+
+    @property
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
 
@@ -96,7 +106,7 @@ class Daemon:
         """Run another verb of the command line against this daemon: exit code, output, errors."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bot.command_line", "--config", str(self.config), *words,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=self._environment,
         )  # fmt: skip
         out, err = await asyncio.wait_for(process.communicate(stdin), 60)
         return process.returncode or 0, out.decode(), err.decode()
@@ -141,3 +151,5 @@ class Daemon:
 
     async def __aexit__(self, *_: object) -> None:
         await self.kill()
+        if self._runtime is not None:
+            shutil.rmtree(self._runtime, ignore_errors=True)
