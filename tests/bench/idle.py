@@ -28,7 +28,7 @@ async def idle() -> AsyncIterator[Idle]:
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", __name__, stdin=pipe, stdout=pipe)
     found = Idle()
     yield found
-    out, _ = await process.communicate()
+    out, _ = await process.communicate(b"")  # which closes its input: without any, Python 3.11 leaves it open
     found.longest_s = float(out)
 
 
