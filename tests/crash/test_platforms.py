@@ -81,7 +81,7 @@ async def killed_at_random(folder: Path, messages: int, kills: int, people: int 
             await street.daemon.start(indexed=random.random() < 0.8)
         street.ollama.set(tokens_s=QUICK)
         asking.release(messages - asking.asked - asking.left)
-        return await sound(asking, kills)
+        return await sound(asking, kills, messages)
 
 
 async def going_on(people: People, seconds: float) -> None:
@@ -92,14 +92,14 @@ async def going_on(people: People, seconds: float) -> None:
         return
 
 
-async def sound(people: People, kills: int) -> dict[str, int]:
-    """Let everything be answered, then judge."""
+async def sound(people: People, kills: int, messages: int = 0) -> dict[str, int]:
+    """Let everything be answered, then judge. Most of very many `messages` are answered only now: four in a second."""
     daemon = people.street.daemon
     if daemon.process is None or daemon.process.returncode is not None:
         await daemon.start()
     await daemon.until_alive()
     await announced(people.street)
-    await people.told(300)
+    await people.told(300 + messages / 4)
     return people.check(kills)
 
 
