@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Protocol
 
 _PIECE = re.compile(r"[A-Z][a-z]{0,2}|[a-z]{1,3}|[^ A-Za-z]| {2,8}")
 _BLOB = re.compile(r"[A-Za-z0-9+/]{32,}")
 _SPECIALS = 4
-
-
-class Tokenizer(Protocol):
-    """Anything that counts the tokens of a text."""
-
-    def count(self, text: str) -> int:
-        """Tokens of `text`, or an upper bound of them."""
 
 
 def bound(text: str) -> int:

@@ -13,7 +13,6 @@ _LONGEST = 512
 """Characters of an address; a longer one is shown as text, for it would leave no room for anything else."""
 
 _BARE = re.compile(r"(?<![\w+.-])https?://[^\s<>\"`]{1,1000}", re.IGNORECASE)
-_PAIRS = {")": "(", "]": "[", "}": "{"}
 _UNFIT = re.compile(r"[\s<>()\[\]\\\"`*|~^{}]")
 _ADDRESS = re.compile(r"://|\bwww\.|[\w-]\.[^\W\d_]{2,}(?:[/:?#]|$)|@[\w-]+\.", re.IGNORECASE)
 

@@ -12,21 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.crash.street import People, announced, opened
+from tests.crash.test_line import POINTS
 
 ROOT = Path(__file__).parents[2]
-INBOX = (
-    "inbox.receive.before",
-    "inbox.receive.committed",
-    "inbox.leased",
-    "answer.first_words",
-    "answer.mid_stream",
-    "answer.commit.before",
-    "memory.write",
-    "answer.committed",
-    "send.begun",
-    "send.acknowledged",
-)
 ADAPTERS = ("fetch", "confirm", "edit", "send.before", "send.after")
+INBOX = tuple(point for point in POINTS if point not in ADAPTERS)
 BOTH = {"fetch", "edit", "send.after"}
 """Where the platforms differ most. `make full` kills at all of them on both."""
 ONCE = {"fetch", "confirm"}
