@@ -78,6 +78,7 @@ def attach(connection: Connection, identity: Identity, person: int, way: Way) ->
     set_ = {"person_id": person, "way": way}
     statement = insert(identities).values(values | set_)
     connection.execute(statement.on_conflict_do_update(index_elements=["platform", "user"], set_=set_))
+    _vouch(connection, person)
 
 
 def enter(connection: Connection, identity: Identity, way: Way) -> int:
@@ -111,10 +112,7 @@ def join(connection: Connection, identity: Identity, into: int) -> None:
         connection.execute(_of(identity, person_id=into))
     else:
         _merge(connection, held.person_id, into)
-    if vouched(connection, into):
-        connection.execute(
-            update(identities).where(identities.c.person_id == into, identities.c.way == "allowed").values(way="approved")
-        )
+    _vouch(connection, into)
 
 
 def separate(connection: Connection, identity: Identity) -> tuple[int, tuple[Identity, ...]]:
@@ -149,6 +147,13 @@ def declare(connection: Connection, declared: Mapping[Identity, int]) -> None:
     for identity, person in declared.items():
         join(connection, identity, person)
         attach(connection, identity, person, "settings")
+
+
+def _vouch(connection: Connection, person: int) -> None:
+    """Let whoever somebody vouched for talk by every account they have."""
+    if vouched(connection, person):
+        allowed = identities.c.person_id == person, identities.c.way == "allowed"
+        connection.execute(update(identities).where(*allowed).values(way="approved"))
 
 
 def _merge(connection: Connection, former: int, into: int) -> None:

@@ -124,7 +124,8 @@ class Crowd:
         if human is not None and human.blocked:
             return
         await self.door.people.enter(identity, "approved")
-        self.humans.setdefault(identity, Human()).accounts[identity] = True
+        human = self.humans.setdefault(identity, Human())
+        human.accounts = dict.fromkeys([*human.accounts, identity], True)
 
     async def block(self) -> None:
         human = self.random.choice(list(self.humans.values()))
