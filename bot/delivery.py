@@ -1,4 +1,8 @@
-"""From a committed reply to its last acknowledged part: in order, and never a second time what may have arrived."""
+"""From a committed reply to its last acknowledged part: in order, and never a second time what may have arrived.
+
+A notice alone, which says that an answer may not have arrived, goes once more when it may be lost itself: read twice it does no
+harm, and without it a person would wait for ever.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +85,7 @@ class Delivery:
 
     async def _send(self, pending: Pending, door: Door, outgoing: Outgoing) -> tuple[str, str | None]:
         """How it ended: `sent` and the platform's id, `unknown`, or `refused`."""
-        tried_at = outgoing.tried_at
+        tried_at, once_more = outgoing.tried_at, outgoing.notice
         for wait in _waits(self._retry_s):
             await self._insist(lambda: self._outbox.begin(pending.id, outgoing.ordinal))
             try:
@@ -98,7 +102,10 @@ class Delivery:
                 return "refused", None
             except UnknownError as error:
                 _log.warning("reply may not have arrived message=%d: %s", pending.id, error)
-                return "unknown", None
+                if not once_more:
+                    return "unknown", None
+                tried_at, once_more = None, False
+                await asyncio.sleep(wait)
             except Exception as error:  # noqa: BLE001 -- a door's own fault must not stop the lane; what it had sent by then, nobody knows
                 _log.error("sending failed message=%d error=%s", pending.id, told(error))
                 return "unknown", None

@@ -346,12 +346,29 @@ async def test_what_may_not_have_arrived_is_noticed_once_and_never_sent_again(tm
         assert await house.states() == {"1": ("sent", "answered", 1)}
 
 
-async def test_a_notice_that_may_not_have_arrived_brings_no_other(tmp_path: Path) -> None:
-    door = PushDoor(troubles=[UnknownError("timeout")] * 5)
+@pytest.mark.parametrize(("lost", "arrived"), [(1, 0), (2, 1)])
+async def test_a_notice_that_may_not_have_arrived_goes_once_more(tmp_path: Path, lost: int, arrived: int) -> None:
+    door = PushDoor(troubles=[UnknownError("timeout")] * (4 + lost))
     async with open_house(tmp_path, doors={"telegram": door}) as house:
         await house.ask(message("1", platform="telegram"))
         await house.dispatcher.drain(5)
-        assert [word for _, word, _ in door.sent] == say("may_not_have_arrived", "en").split()[1:]
+        assert [word for _, word, _ in door.sent] == say("may_not_have_arrived", "en").split()[arrived:]
+
+
+async def test_a_notice_whose_process_died_in_its_sending_goes_once_more(tmp_path: Path) -> None:
+    async with open_house(tmp_path, doors={"telegram": PushDoor(troubles=[UnknownError("timeout")])}) as house:
+        await house.ask(message("1", platform="telegram"))
+        await house.dispatcher.drain(5)
+        await house.database.write(
+            lambda connection: connection.execute(text("UPDATE outbox SET state = 'sending' WHERE ordinal = 4"))
+        )
+        await house.database.write(lambda connection: connection.execute(text("UPDATE inbox SET state = 'answered'")))
+    again = PushDoor(troubles=[UnknownError("it may have arrived")])
+    async with open_house(tmp_path, doors={"telegram": again}) as house:
+        await house.reply(1)
+        await house.dispatcher.drain(5)
+        assert [word for _, word, _ in again.sent] == [say("may_not_have_arrived", "en").split()[0]]
+        assert [tried_s is None for tried_s in again.tried] == [False, True]
 
 
 async def test_a_part_whose_process_died_in_its_sending_says_since_when(tmp_path: Path) -> None:

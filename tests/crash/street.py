@@ -37,6 +37,8 @@ DISCORD = "deadlines = { paste_s = 0, restarts_s = 0, reidentify_s = 0.2, reconn
 _FINAL = re.compile(r"question (\d+)\b.*\(([0-9a-f]{8})\)", re.DOTALL)
 _NOTICE = "may not have arrived"
 _STOP = "🛑"
+_READ_S = 0.5
+"""What a killed process had sent is read that much later at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,11 @@ class Talk:
 
     def noticed(self, number: int) -> int:
         """How often it was said that the answer may not have arrived."""
-        return sum(_NOTICE in seen.text for seen in self.place.answers_to(self.asked[number]))
+        return len(self.notices(number))
+
+    def notices(self, number: int) -> list[float]:
+        """When it was said that the answer may not have arrived."""
+        return sorted(seen.at for seen in self.place.answers_to(self.asked[number]) if _NOTICE in seen.text)
 
     def finals(self, number: int) -> list[Seen]:
         """The whole answers to a question, wherever they stand."""
@@ -230,6 +236,10 @@ class People:
         except TimeoutError:
             raise AssertionError(f"{self.open} open: {self.told_of_open()}\n{self.street.daemon.tail(40)}") from None
 
+    def _died(self, since: float, until: float) -> bool:
+        """Whether the daemon was killed in that time, or just before what it had sent was read."""
+        return any(since - _READ_S < died < until for died in self.street.daemon.deaths)
+
     def told_of_open(self) -> list[tuple[str, int, list[Seen]]]:
         """What is not answered, with what there is instead."""
         return [
@@ -243,19 +253,24 @@ class People:
         await self.street.discord.until(true, timeout_s)
 
     def check(self, kills: int = 0) -> dict[str, int]:
-        """Nothing lost, nothing twice, order kept; how much there was of what. Only a kill in a group leaves half an answer."""
+        """Nothing lost, nothing twice, order kept; how much there was of what. Only a kill in a group leaves half an answer.
+
+        A notice comes twice when the daemon died between the two: it could not know that the first had arrived.
+        """
         counts = defaultdict[str, int](int)
         for talk in self.talks:
             for number in talk.asked:
-                finals, notices = talk.finals(number), talk.noticed(number)
+                finals, times = talk.finals(number), talk.notices(number)
+                notices = len(times)
                 what = f"question {number} of {talk.place}: {finals}, {notices} notices"
                 assert len(finals) + notices >= 1, f"lost: {what}"
                 assert len({seen.text for seen in finals}) <= 1, f"answered twice: {what}"
                 assert len(finals) <= 1, f"a copy: {what}"
-                assert notices <= (talk.place.platform == "telegram"), f"noticed: {what}"
+                assert not notices or talk.place.platform == "telegram", f"noticed: {what}"
+                assert all(self._died(*pair) for pair in itertools.pairwise(times)), f"noticed twice: {what}"
                 counts["answered"] += len(finals)
                 counts["noticed"] += notices
-                counts["both"] += len(finals) * notices
+                counts["both"] += bool(finals and notices)
             ordered = [(seen.at, number) for number in talk.asked for seen in talk.finals(number)]
             assert [number for _, number in sorted(ordered)] == sorted(talk.asked.keys() & {n for _, n in ordered}), talk.place
         halves = [shown for shown in self.street.telegram.ledger.by_bot() if _on_telegram(shown).live]

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,6 +38,8 @@ class Daemon:
         self.log = folder / "daemon.log"
         self.process: asyncio.subprocess.Process | None = None
         self.token = ""
+        self.deaths: list[float] = []
+        """When it was seen to have ended, by `time.monotonic`."""
         # Linux takes 107 bytes for a socket's path: where the folder of a test is too long for it, the socket lies elsewhere.
         too_long = len(f"{self.state}/grillon.sock") > _SOCKET_PATH
         self._runtime = Path(tempfile.mkdtemp(prefix="grillon-")) if too_long else None
@@ -128,12 +131,14 @@ class Daemon:
     async def died(self) -> int:
         """Wait for its end; its exit code (negative: the signal)."""
         assert self.process is not None
-        return await self.process.wait()
+        code = await self.process.wait()
+        self.deaths.append(time.monotonic())
+        return code
 
     async def kill(self) -> None:
         if self.process is not None and self.process.returncode is None:
             self.process.kill()
-            await self.process.wait()
+            await self.died()
 
     async def stop(self) -> int:
         """SIGTERM, as systemd does; its exit code."""
