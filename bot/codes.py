@@ -15,7 +15,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, delete, func, select
 
 from bot import identities as accounts
 from bot import linking
@@ -44,6 +44,7 @@ GUESSES, GUESSES_S = 5, 3600.0
 MOST_STRANGERS = 1000
 """Codes of strangers that are in force at once; the oldest go first."""
 
+_PAIRS = select(func.count()).select_from(codes).where(codes.c.purpose == "pair")
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LIKE_DIGITS = str.maketrans("OIL", "011")
 _GROUPS, _GROUP = 3, 5
@@ -174,9 +175,16 @@ def issue(
     values = {"digest": digest_of(code), "purpose": purpose, "platform": platform, "user": user, "person_id": person}
     connection.execute(codes.insert().values(**values, expires_at=now + VALID_S[purpose]))
     if purpose == "pair":
-        newest = select(codes.c.digest).where(codes.c.purpose == "pair").order_by(codes.c.expires_at.desc()).limit(MOST_STRANGERS)
-        connection.execute(delete(codes).where(codes.c.purpose == "pair", codes.c.digest.not_in(newest)))
+        _bound(connection)
     return code
+
+
+def _bound(connection: Connection) -> None:
+    """Let the oldest codes of strangers go where there are too many."""
+    extra = connection.execute(_PAIRS).scalar_one() - MOST_STRANGERS
+    if extra > 0:
+        oldest = select(codes.c.expires_at).where(codes.c.purpose == "pair").order_by(codes.c.expires_at).offset(extra - 1).limit(1)
+        connection.execute(delete(codes).where(codes.c.purpose == "pair", codes.c.expires_at <= oldest.scalar_subquery()))
 
 
 def _new() -> str:

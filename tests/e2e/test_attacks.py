@@ -187,8 +187,8 @@ async def test_what_a_mad_model_writes_arrives_harmless(town: Town, count: int) 
         asked, post = one.say(f"{BOILER} {number}"), other.say(other.dm, f"{BOILER} {number}")
         await told(town, asked)
         await town.discord.answered(post)
-        if number >= 6 * (MINUTE - 5):
-            await asyncio.sleep(60 * 6 / MINUTE / 5)
+        if count > 6 * MINUTE:
+            await asyncio.sleep(1.1 * 60 / MINUTE / 6)
     town.ollama.set(answer=None)
     await asyncio.sleep(0.3)
     ledger = town.telegram.ledger
