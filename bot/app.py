@@ -101,7 +101,7 @@ class House:
             sent=self.telemetry.sent,
         )
         self._presses = Presses(
-            buttons, self.memory, self.people, self.dispatcher, self.loaded, language=settings.daemon.language
+            buttons, self.memory, self.people, self.dispatcher, self.loaded, self.gate.paced, settings.daemon.language
         )
         self._hosts = {name: self._host(name) for name in platforms}
         self.upkeep = Upkeep(self.loaded, self.dispatcher.idle, self.telemetry)

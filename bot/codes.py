@@ -183,7 +183,9 @@ def _bound(connection: Connection) -> None:
     """Let the oldest codes of strangers go where there are too many."""
     extra = connection.execute(_PAIRS).scalar_one() - MOST_STRANGERS
     if extra > 0:
-        oldest = select(codes.c.expires_at).where(codes.c.purpose == "pair").order_by(codes.c.expires_at).offset(extra - 1).limit(1)
+        oldest = (
+            select(codes.c.expires_at).where(codes.c.purpose == "pair").order_by(codes.c.expires_at).offset(extra - 1).limit(1)
+        )
         connection.execute(delete(codes).where(codes.c.purpose == "pair", codes.c.expires_at <= oldest.scalar_subquery()))
 
 

@@ -101,12 +101,25 @@ class Gate:
             return said
         if person is None:
             return await self._turned_away(message)
-        return await self._paced(person, message)
+        return await self.paced(person, message)
 
     async def known(self, message: Message) -> Person | None:
         """Who may press a button, or edit what was sent: as `admit`, but nothing is counted, told or made."""
         known = await self._people.known(Identity(message.platform, message.sender))
         return known.person if known is not None and not known.blocked and self._holds(known, message) else None
+
+    async def paced(self, person: Person, message: Message) -> Person | Said | None:
+        """Who may be answered, unless they write too much: then what to say, the first time. /stop is always heard."""
+        command = typed(message.text)
+        if command is not None and command.name == "stop":
+            return person
+        key = str(person.id)
+        if key not in self._pace:
+            self._pace.seed(key, await self._received(person))
+        over = self._pace.take(key)
+        if over is None:
+            return person
+        return None if over.said else Said(_too_much(over, self._language_of(message, person)))
 
     def _holds(self, known: Known, message: Message) -> bool:
         """Whether somebody known still may talk: an allow-list is looked up again each time."""
@@ -148,19 +161,6 @@ class Gate:
         if met.code is not None:
             return Said(say("stranger_code", language, code=met.code))
         return Said(say("stranger_shared" if pairing else "stranger", language))
-
-    async def _paced(self, person: Person, message: Message) -> Person | Said | None:
-        """Who may be answered, unless they write too much; /stop is always heard."""
-        command = typed(message.text)
-        if command is not None and command.name == "stop":
-            return person
-        key = str(person.id)
-        if key not in self._pace:
-            self._pace.seed(key, await self._received(person))
-        over = self._pace.take(key)
-        if over is None:
-            return person
-        return None if over.said else Said(_too_much(over, self._language_of(message, person)))
 
     async def _received(self, person: Person) -> list[float]:
         """When a person's latest messages came, oldest first: a restart begins no new day."""

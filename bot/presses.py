@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from adapters.types import Pressed
+from bot.people import Person
 from bot.replies import named
 from bot.sentences import say
 from bot.speech import language_for
@@ -15,17 +16,17 @@ from knowledge.attached import ATTACHED
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from adapters.types import Press, Source
+    from adapters.types import Message, Press, Said, Source
     from bot.buttons import Buttons, Meant
     from bot.dispatch import Dispatcher
     from bot.loading import Loaded
     from bot.memory import Kept, Memory
-    from bot.people import People, Person
+    from bot.people import People
     from bot.sentences import Language
 
 
 class Presses:
-    """Carries out buttons. Who presses was let in already."""
+    """Carries out buttons. Who presses was let in already; what they ask again is `paced` like what they write."""
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class Presses:
         people: People,
         dispatcher: Dispatcher,
         loaded: Callable[[], Awaitable[Loaded]],
+        paced: Callable[[Person, Message], Awaitable[Person | Said | None]],
         language: Language,
     ) -> None:
         self._buttons = buttons
@@ -41,6 +43,7 @@ class Presses:
         self._people = people
         self._dispatcher = dispatcher
         self._loaded = loaded
+        self._paced = paced
         self._language: Language = language
 
     async def carry_out(self, press: Press, person: Person) -> Pressed:
@@ -63,7 +66,11 @@ class Presses:
 
     async def _retry(self, press: Press, person: Person, meant: Meant) -> Pressed:
         options = {**press.message.options, "retry_of": meant.inbox_id}
-        await self._dispatcher.receive(replace(press.message, text="/retry", options=options), person)
+        message = replace(press.message, text="/retry", options=options)
+        paced = await self._paced(person, message)
+        if not isinstance(paced, Person):
+            return Pressed(paced.text if paced else None)
+        await self._dispatcher.receive(message, paced)
         return Pressed()
 
     async def _source(self, press: Press, person: Person, meant: Meant, language: Language) -> Pressed:

@@ -311,6 +311,15 @@ async def test_who_writes_too_much_is_told_once_and_the_others_are_served(town: 
     ):
         assert len([text for text in texts if "boiler" in text]) == MINUTE
         assert len(texts) == MINUTE + 1
+    shown = next(one for one in town.telegram.ledger.by_bot(anna.chat.id) if "boiler" in one.text)
+    post = next(one for one in town.discord.ledger.by_bot(cleo.dm) if "boiler" in one.content)
+    again = next(label for label in shown.labels() if "🔄" in label)
+    for _ in range(3):
+        await anna.pressed(shown, again)
+        cleo.press(post, "🔄")
+    await both_serve(town, town.here[0], town.there[0])
+    assert len(town.telegram.ledger.by_bot(anna.chat.id)) == MINUTE + 1
+    assert len(town.discord.ledger.by_bot(cleo.dm)) == MINUTE + 1
 
 
 @pytest.mark.parametrize("count", [150, pytest.param(1500, marks=pytest.mark.full)])
