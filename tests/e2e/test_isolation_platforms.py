@@ -167,6 +167,7 @@ async def test_a_crowd_on_both_platforms_is_kept_apart(tmp_path: Path, size: int
     assert not [word for word in village.unheard if word.encode() in state]
     assert min(counted[key] for key in ("answered", "own words", "turned away", "commands", "not shown", "forged")) > 0, counted
     assert counted["answered"] > questions / 3, counted
+    assert village.secrets >= 2 * questions / 5
     assert telegram.ledger.violations() == []
     assert discord.violations == []
 

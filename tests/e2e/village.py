@@ -70,6 +70,7 @@ class Village:
         self.telegram, self.discord, self.ollama = telegram, discord, ollama
         self.random = random.Random()
         self.tags = itertools.count(1)
+        self.secrets = 0
         self.asked: dict[str, list[Words]] = defaultdict(list)
         self.shown: dict[str, set[str]] = defaultdict(set)
         self.unheard: set[str] = set()
@@ -129,6 +130,7 @@ class Village:
 
     def word(self) -> str:
         """A new secret."""
+        self.secrets += 1
         return "zq" + "".join(self.random.choices("abcdefghijklmnopqrstuvwxyz", k=9))
 
     def note(self, account: Account, place: Place | None, words: set[str], tag: str) -> Words:
