@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test full bench lint format words lock clean debian
+.PHONY: help demo test full hours bench lint format words lock clean debian
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -19,6 +19,9 @@ test: $(READY) debian lint  ## every test and check, in under ten minutes
 
 full: $(READY) debian  ## the slow loops in their full size, in under an hour
 	$(BIN)/python -m pytest -m full -n 2 --dist loadfile -rP --timeout=3600
+
+hours: $(READY) debian  ## what takes the platforms' own time: a day of crashes, a model of twenty minutes
+	$(BIN)/python -m pytest -m hours -n 2 -rP --timeout=14400
 
 bench: $(READY)  ## speed and size, as ratios against baselines of the same run
 	$(BIN)/python -m tests.bench

@@ -116,16 +116,21 @@ def begins(people: People, sessions: int) -> bool:
     return len(people.street.discord.identifies) == sessions
 
 
-@pytest.mark.full
-@pytest.mark.timeout(1200)
-async def test_a_crash_loop_begins_no_more_sessions_than_may(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("starts", "most"),
+    [
+        pytest.param(50, 20, marks=[pytest.mark.full, pytest.mark.timeout(1200)]),
+        pytest.param(1000, 500, marks=[pytest.mark.hours, pytest.mark.timeout(14_400)]),
+    ],
+)
+async def test_a_crash_loop_begins_no_more_sessions_than_may(tmp_path: Path, starts: int, most: int) -> None:
     async with opened(tmp_path, start=False) as people:
         discord, daemon = people.street.discord, people.street.daemon
-        discord.script.on_resume, discord.script.starts = "invalid", 20
-        change(daemon, "global_per_s = 0 }", "global_per_s = 0, identifies_per_day = 20 }")
-        for begun in range(1, 51):
+        discord.script.on_resume, discord.script.starts = "invalid", most
+        change(daemon, "global_per_s = 0 }", f"global_per_s = 0, identifies_per_day = {most} }}")
+        for begun in range(1, starts + 1):
             await daemon.start(indexed=not daemon.token)
             await serves(People(people.street, [Talk(people.talks[0].place)], numbers=people.numbers), "telegram")
-            await people.until(partial(begins, people, min(begun, 20)), 30)
+            await people.until(partial(begins, people, min(begun, most)), 30)
             await daemon.kill()
-        assert len(discord.identifies) == 20
+        assert len(discord.identifies) == most

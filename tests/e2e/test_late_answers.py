@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -112,6 +113,29 @@ async def test_where_the_app_is_a_persons_own_a_late_answer_comes_in_a_private_m
     posts = await until(lambda: hall.place.discord.ledger.by_bot(ann.dm)[before:])
     assert FREEZER in posts[0].content
     assert hall.place.discord.ledger.containing(FREEZER, channel) == []
+
+
+@pytest.mark.hours
+@pytest.mark.timeout(1800)
+async def test_a_model_of_twenty_minutes_answers_commands_of_a_quarter_of_an_hour(tmp_path: Path) -> None:
+    """The deadlines are Discord's own, and the settings' for them."""
+    environment = _ENVIRONMENT | {"GRILLON_MODEL__FIRST_TOKEN_S": "3000"}
+    async with street(tmp_path, start=False, invite=lambda _, discord: discord.person("Ann"), model="slots = 4") as place:
+        ann = next(one for one in place.discord.house.world.people.values() if one.name == "Ann")
+        await place.daemon.start(indexed=True, **environment)
+        await place.discord.connected(30)
+        here = place.discord.guild("House", ann).channel("hall")
+        away = place.discord.guild("Elsewhere", ann, has_bot=False).channel("hall")
+        place.ollama.set(first_token_s=1200.0)
+        commands = [
+            ann.slash("ask", {"question": BOILER}, where=here),
+            ann.slash("ask", {"question": f"{BOILER} Elsewhere?"}, where=away, user_install=True),
+        ]
+        for place_ in (here, ann.dm):
+            posts = await until(lambda where=place_: place.discord.ledger.containing(FREEZER, where), 1300)  # type: ignore[misc]
+            assert [post.interaction for post in posts] == [None]
+        assert all(command.ack_s is not None and command.ack_s < 1.0 for command in commands)
+        assert place.discord.violations == []
 
 
 async def test_who_takes_no_private_messages_gets_a_late_answer_with_the_next_command(hall: Hall) -> None:
