@@ -15,9 +15,9 @@ from bot.commands import Typed, typed
 from bot.live import NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
 from bot.replies import failure, reply_of
 from bot.rights import require_index, scope_for
-from bot.sentences import Language, say
-from bot.smalltalk import smalltalk
-from bot.speech import language_for
+from bot.speech.chosen_language import language_for
+from bot.speech.sentences import Language, say
+from bot.speech.smalltalk import smalltalk
 from knowledge import errors, types
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from bot.people import People, Person
 from bot.people_orders import PeopleOrders
 from bot.platforms import platforms_of, serving, supervise
 from bot.presses import Presses
-from bot.sentences import prepare
+from bot.speech.sentences import prepare
 from bot.status import Condition
 from bot.telemetry import Telemetry
 from bot.tokens import Tokens

@@ -14,7 +14,7 @@ from bot.commands import typed
 from bot.errors import CannotError
 from bot.identities import Identity
 from bot.pace import Over, Pace
-from bot.sentences import Language, as_language, say
+from bot.speech.sentences import Language, as_language, say
 from bot.strangers import Strangers
 from bot.tables import inbox
 

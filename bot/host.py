@@ -12,8 +12,8 @@ from bot.commands import typed
 from bot.errors import DatabaseError, RejectedError
 from bot.inbox import space_of
 from bot.people import Person
-from bot.sentences import keys, say
-from bot.speech import language_for
+from bot.speech.chosen_language import language_for
+from bot.speech.sentences import keys, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bot.ledger import Ledger
     from bot.people import People
     from bot.presses import Presses
-    from bot.sentences import Language
+    from bot.speech.sentences import Language
 
 
 class PlatformHost:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.types import Reply
-from bot.sentences import Language, say
+from bot.speech.sentences import Language, say
 
 if TYPE_CHECKING:
     from bot.live import Received

@@ -12,8 +12,8 @@ from bot.mydata import my_data
 from bot.order import Order
 from bot.replies import named, refusal, source_of
 from bot.rights import require_index, scope_for
-from bot.sentences import Language, as_language, say
-from bot.speech import language_for
+from bot.speech.chosen_language import language_for
+from bot.speech.sentences import Language, as_language, say
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping

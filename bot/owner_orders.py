@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from adapters.types import Reply
 from bot.replies import failure
-from bot.sentences import say
+from bot.speech.sentences import say
 from knowledge.errors import KnowledgeError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from adapters.types import Reply
 from bot.codes import VALID_S
 from bot.identities import Identity
-from bot.sentences import say
+from bot.speech.sentences import say
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -11,7 +11,7 @@ from adapters.types import StoppedError
 from bot.commands import specs
 from bot.errors import told
 from bot.ledger import Ledger
-from bot.sentences import as_language, say
+from bot.speech.sentences import as_language, say
 from knowledge.failpoints import failpoint
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from adapters.types import Pressed
 from bot.replies import named
-from bot.sentences import say
-from bot.speech import language_for
+from bot.speech.chosen_language import language_for
+from bot.speech.sentences import say
 from knowledge.attached import ATTACHED
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bot.loading import Loaded
     from bot.memory import Kept, Memory
     from bot.people import People, Person
-    from bot.sentences import Language
+    from bot.speech.sentences import Language
 
 
 class Presses:

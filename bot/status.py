@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bot.rights import scope_for
-from bot.sentences import Language, say
+from bot.speech.sentences import Language, say
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

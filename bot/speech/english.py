@@ -1,7 +1,7 @@
 """Every sentence that Grillon says in a chat, in English: the source of all translations.
 
-The key stands for the sentence in code, and is its context in the catalogues (`bot/locales`). `make words` takes what is new here
-into them.
+The key stands for the sentence in code, and is its context in the catalogues (`bot/speech/locales`). `make words` takes what is
+new here into them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ SENTENCES: dict[str, str | tuple[str, str]] = {}
 
 
 def sentence(key: str, english: str) -> None:
-    """Name a sentence. `{blanks}` are filled by `bot.sentences.say`."""
+    """Name a sentence. `{blanks}` are filled by `bot.speech.sentences.say`."""
     _add(key, english)
 
 

@@ -8,7 +8,7 @@ from gettext import GNUTranslations
 from pathlib import Path
 from typing import Literal
 
-from bot.english import SENTENCES
+from bot.speech.english import SENTENCES
 
 Language = Literal["en", "fr"]
 LANGUAGES: tuple[Language, ...] = ("en", "fr")

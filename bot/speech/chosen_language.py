@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.sentences import Language, as_language
+from bot.speech.sentences import Language, as_language
 from knowledge.language import language_of
 
 if TYPE_CHECKING:

@@ -18,15 +18,15 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
-from bot.english import SENTENCES, counted, sentence
 from bot.people import Person
 from bot.replies import _MODEL_ERRORS as MODEL_ERRORS
-from bot.sentences import as_language, keys, say, translated
-from bot.speech import language_for
+from bot.speech.chosen_language import language_for
+from bot.speech.english import SENTENCES, counted, sentence
+from bot.speech.sentences import as_language, keys, say, translated
 from tests.bot.house import message
 
-ROOT = Path(__file__).parents[2]
-CATALOGUE = ROOT / "bot" / "locales" / "fr" / "LC_MESSAGES" / "grillon.po"
+ROOT = Path(__file__).parents[3]
+CATALOGUE = ROOT / "bot" / "speech" / "locales" / "fr" / "LC_MESSAGES" / "grillon.po"
 KEYWORDS = {"sentence": ((1, "c"), 2), "counted": ((1, "c"), 2, 3), "Command": ((1, "c"), 2), "Argument": ((1, "c"), 2)}
 """What `make words` tells Babel."""
 
@@ -59,7 +59,7 @@ def _texts(text: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
 
 
 def source() -> set[tuple[str, tuple[str, ...]]]:
-    return {*extracted(ROOT / "bot" / "english.py"), *extracted(ROOT / "bot" / "commands.py")}
+    return {*extracted(ROOT / "bot" / "speech" / "english.py"), *extracted(ROOT / "bot" / "commands.py")}
 
 
 def french() -> Catalog:
@@ -96,7 +96,7 @@ def test_a_faulty_catalogue_is_seen(fault: str) -> None:
 
 def test_the_source_is_extracted_whole() -> None:
     """What Babel finds in the source is what the program says: nothing is computed, and nothing is called twice."""
-    found = extracted(ROOT / "bot" / "english.py")
+    found = extracted(ROOT / "bot" / "speech" / "english.py")
     assert {key: texts if len(texts) > 1 else texts[0] for key, texts in found} == SENTENCES
     assert len(found) == len(SENTENCES)
     assert all(blanks(one) | {"count"} == blanks(many) | {"count"} for _, (one, many) in filter(lambda it: len(it[1]) > 1, found))
@@ -111,7 +111,7 @@ def test_a_key_stands_for_one_sentence() -> None:
 
 def test_every_sentence_in_code_exists_and_is_of_use() -> None:
     said = set(_said())
-    assert said <= keys(), f"said, but not in bot/english.py: {said - keys()}"
+    assert said <= keys(), f"said, but not in bot/speech/english.py: {said - keys()}"
     words = {word for path in sources() if path.name != "english.py" for word in _strings(path)}
     codes = {*MODEL_ERRORS.values(), "model_loading", "model_slow"}
     named = words | codes | {f"{code}_{provider}" for code in codes for provider in ("openai", "embedded")}
@@ -225,7 +225,7 @@ def test_the_language_of_a_reply(text: str, locale: str | None, chosen: Literal[
 def test_english_costs_no_catalogue() -> None:
     """Neither `grillon --help` nor an English sentence imports Babel."""
     script = (
-        "import sys, bot.command_line, bot.commands, bot.sentences as s; s.say('greeting', 'en'); "
+        "import sys, bot.command_line, bot.commands, bot.speech.sentences as s; s.say('greeting', 'en'); "
         "bot.commands.help_text('en'); assert 'babel' not in sys.modules; s.say('greeting', 'fr'); assert 'babel' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)

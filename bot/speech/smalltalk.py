@@ -17,7 +17,7 @@ _THANKS = re.compile(
 
 
 def smalltalk(text: str) -> str | None:
-    """The sentence (see `bot.sentences`) that answers a mere greeting or thank-you, None for everything else."""
+    """The sentence (see `bot.speech.sentences`) that answers a mere greeting or thank-you, None for everything else."""
     if _GREETING.match(text):
         return "greeting"
     return "thanks" if _THANKS.match(text) else None
