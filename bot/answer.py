@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bot.loading import Loaded
     from bot.memory import Memory
     from bot.orders import Orders
-    from bot.people import People
+    from bot.people.people import People
     from bot.settings import Settings
     from bot.telemetry import Telemetry
     from knowledge.engine import Question

@@ -16,19 +16,19 @@ from bot.answer import HouseAnswerer
 from bot.attachments import Attachments, clear
 from bot.buttons import Buttons
 from bot.chosen import ChosenModel
-from bot.codes import Codes
 from bot.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
 from bot.forget import Forget
-from bot.gate import Gate
 from bot.host import PlatformHost
 from bot.inbox import Inbox
 from bot.ledger import Ledger
 from bot.memory import Memory
 from bot.orders import Orders
 from bot.owner_orders import OwnerOrders
-from bot.people import People, Person
+from bot.people.codes import Codes
+from bot.people.gate import Gate
+from bot.people.people import People, Person
 from bot.people_orders import PeopleOrders
 from bot.platforms import platforms_of, serving, supervise
 from bot.presses import Presses

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bot.follow import Live
     from bot.inbox import Inbox
     from bot.inbox_rows import Pending
-    from bot.people import Person
+    from bot.people.people import Person
 
     Dress = Callable[[Pending, Reply], Reply]
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bot.doors import Door
     from bot.inbox import Inbox
     from bot.inbox_rows import Pending
-    from bot.people import Person
+    from bot.people.people import Person
     from bot.settings import LimitsConfig
     from bot.speech.sentences import Language
 

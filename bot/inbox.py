@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bot.database import Database
     from bot.inbox_rows import Pending
     from bot.live import NewTurn
-    from bot.people import Person
+    from bot.people.people import Person
     from bot.settings import LimitsConfig
 
 LEASE_S = 30.0

@@ -16,7 +16,7 @@ from bot.errors import SettingsError, StateInUseError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.people import People, Person
+    from bot.people.people import People, Person
     from bot.settings import Settings
 
 _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid

@@ -10,11 +10,11 @@ from bot.errors import RejectedError
 
 if TYPE_CHECKING:
     from adapters.types import Platform
-    from bot.codes import Codes
     from bot.dispatch import Dispatcher
     from bot.loading import Loaded
     from bot.local_access import Peer
-    from bot.people import People, Person
+    from bot.people.codes import Codes
+    from bot.people.people import People, Person
     from bot.settings import Settings
     from bot.state import State
     from bot.tokens import Tokens

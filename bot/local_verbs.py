@@ -17,7 +17,7 @@ from bot.local_wire import event_values
 from bot.people_verbs import approve, block, list_people, owner_code, unblock
 
 if TYPE_CHECKING:
-    from bot.people import Person
+    from bot.people.people import Person
     from knowledge.library import IndexReport, Progress
 
 _PROGRESS_S = 0.05

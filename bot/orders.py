@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bot.loading import Loaded
     from bot.memory import Memory
     from bot.owner_orders import OwnerOrders
-    from bot.people import People
+    from bot.people.people import People
     from bot.people_orders import PeopleOrders
     from bot.status import Condition
     from knowledge.types import Sql

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapters.types import Reply
-from bot.codes import VALID_S
-from bot.identities import Identity
+from bot.people.codes import VALID_S
+from bot.people.identities import Identity
 from bot.speech.sentences import say
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from bot.codes import Codes
     from bot.order import Order
-    from bot.people import People
-    from bot.roster import Listed
+    from bot.people.codes import Codes
+    from bot.people.people import People
+    from bot.people.roster import Listed
 
 _MINUTE_S = 60
 

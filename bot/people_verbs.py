@@ -9,7 +9,7 @@ from bot.local_house import Papers, Values, required
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bot.roster import Listed
+    from bot.people.roster import Listed
 
 
 async def list_people(papers: Papers, _: Values) -> list[Values]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bot.dispatch import Dispatcher
     from bot.loading import Loaded
     from bot.memory import Kept, Memory
-    from bot.people import People, Person
+    from bot.people.people import People, Person
     from bot.speech.sentences import Language
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, exists, literal_column, select
 
 from bot.forget import empty_log
-from bot.strangers import AGAIN_S
+from bot.people.strangers import AGAIN_S
 from bot.tables import codes, conversations, handled, identities, inbox, people, strangers, tokens, turns
 
 if TYPE_CHECKING:

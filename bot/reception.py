@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from adapters.types import Message
     from bot.inbox import Inbox
     from bot.lanes import Lanes
-    from bot.people import Person
+    from bot.people.people import Person
     from bot.settings import LimitsConfig
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")

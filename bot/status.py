@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from bot.live import Received
     from bot.loading import Loaded
-    from bot.people import People
+    from bot.people.people import People
     from knowledge.library import CollectionStatus, Library
 
 _MODEL = {"ready": "status_model_ready", "loading": "status_model_loading", "unknown": "status_model_unknown"}

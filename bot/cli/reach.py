@@ -16,8 +16,8 @@ from bot.state import State
 
 if TYPE_CHECKING:
     from bot.cli.told import Told
-    from bot.codes import Codes
-    from bot.people import People
+    from bot.people.codes import Codes
+    from bot.people.people import People
     from bot.settings import Settings
     from bot.tokens import Tokens
 
@@ -65,10 +65,10 @@ class _Papers:
 
 
 async def _on_paper(settings: Settings, verb: str, params: dict[str, Any]) -> Any:  # noqa: ANN401 -- JSON values
-    from bot.codes import Codes
     from bot.database import Database
     from bot.local_verbs import PAPERS
-    from bot.people import People
+    from bot.people.codes import Codes
+    from bot.people.people import People
     from bot.tokens import Tokens
 
     with State.claim(existing_state(settings)) as state:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from adapters.types import Message, Reply
     from bot.http.house import HouseLike
-    from bot.people import Person
+    from bot.people.people import Person
     from bot.settings import HttpConfig
 
 MODEL = "grillon"

@@ -18,7 +18,7 @@ from bot.http.events import stopping
 from bot.http.openai import OpenAIRoutes
 from bot.http.openapi import openapi
 from bot.http.status import StatusRoutes
-from bot.people import Person
+from bot.people.people import Person
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter

@@ -9,7 +9,7 @@ from knowledge.language import language_of
 
 if TYPE_CHECKING:
     from adapters.types import Message
-    from bot.people import Person
+    from bot.people.people import Person
 
 
 def language_for(message: Message | None, person: Person | None, default: Language) -> Language:

@@ -15,13 +15,13 @@ from pydantic import Field
 
 from adapters.config import Id, PlatformConfig
 from adapters.types import Message, Said
-from bot.codes import Codes
 from bot.database import Database
-from bot.gate import Gate
-from bot.identities import Identity
 from bot.inbox import Inbox, space_of
 from bot.inbox_rows import Pending
-from bot.people import People, Person
+from bot.people.codes import Codes
+from bot.people.gate import Gate
+from bot.people.identities import Identity
+from bot.people.people import People, Person
 from bot.settings import LimitsConfig, PersonConfig
 
 ANNA, BEN = PersonConfig(name="anna", owner=True), PersonConfig(name="ben")

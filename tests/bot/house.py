@@ -14,7 +14,7 @@ from bot.dispatch import Dispatcher
 from bot.doors import Door, PullDoor
 from bot.inbox import Inbox
 from bot.live import Event, Finished, NewTurn, Outcome, Received, Step, Words
-from bot.people import People, Person
+from bot.people.people import People, Person
 from bot.settings import LimitsConfig, PersonConfig
 
 Answer = Callable[[Received], AsyncGenerator[Step | Words | Outcome]]

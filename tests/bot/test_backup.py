@@ -18,7 +18,7 @@ from bot.database import Database
 from bot.errors import DatabaseError, NewerDatabaseError
 from bot.forget import Forget
 from bot.inbox import Inbox
-from bot.people import People
+from bot.people.people import People
 from bot.restore import restore
 from bot.settings import LimitsConfig, PersonConfig
 from tests.bot.house import Gated, PushDoor, Told, message, open_house

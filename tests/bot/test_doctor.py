@@ -16,7 +16,7 @@ import pytest
 from bot import doctor, examination
 from bot.command_line import main
 from bot.database import Database
-from bot.people import Person
+from bot.people.people import Person
 from bot.settings import Settings
 from bot.tokens import Token
 from knowledge.config import CollectionConfig

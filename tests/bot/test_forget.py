@@ -18,7 +18,7 @@ from adapters.types import Message, Reply
 from bot.database import Database
 from bot.forget import Forget, journal_path, person_digest, read_journal
 from bot.live import NewTurn, Outcome, Received, Step, Words
-from bot.people import Person
+from bot.people.people import Person
 from bot.settings import PersonConfig
 from tests.bot.doorstep import message as said_by
 from tests.bot.doorstep import opened

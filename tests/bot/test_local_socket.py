@@ -22,13 +22,13 @@ import pytest
 
 from adapters.types import Reply, Source
 from bot.backup import verify
-from bot.codes import Codes
 from bot.doors import PullDoor
 from bot.errors import RejectedError, SettingsError, StateInUseError
 from bot.live import Event, Finished, Outcome, Received, Restarted, Step, Waiting, Words
 from bot.local_client import DaemonLostError, LocalClient
 from bot.local_socket import LocalSocket
 from bot.local_wire import LINE_BYTES, RemoteError, line
+from bot.people.codes import Codes
 from bot.state import State
 from bot.tokens import Tokens
 from tests.bot.house import Gated, Told, open_house

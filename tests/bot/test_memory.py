@@ -14,7 +14,7 @@ from bot.database import Database
 from bot.inbox import Inbox
 from bot.live import NewTurn
 from bot.memory import Memory, _cut
-from bot.people import People, Person
+from bot.people.people import People, Person
 from bot.settings import LimitsConfig, PersonConfig
 from tests.bot.house import message
 

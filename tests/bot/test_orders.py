@@ -16,11 +16,11 @@ from sqlalchemy import text
 
 from adapters.types import Message, Reply
 from bot.app import House
-from bot.codes import issue
 from bot.commands import typed
-from bot.identities import Identity
 from bot.live import Finished, Received
-from bot.people import Person
+from bot.people.codes import issue
+from bot.people.identities import Identity
+from bot.people.people import Person
 from bot.settings import Settings
 from bot.state import State
 from tests.rigs.ollama import Ollama

@@ -9,7 +9,7 @@ import pytest
 
 from bot.database import Database
 from bot.errors import SettingsError
-from bot.people import People
+from bot.people.people import People
 from bot.settings import PersonConfig
 from bot.tokens import Tokens
 

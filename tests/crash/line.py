@@ -19,7 +19,7 @@ from bot.dispatch import Dispatcher
 from bot.doors import Door, PullDoor
 from bot.inbox import Inbox
 from bot.live import Finished, NewTurn, Outcome, Received, Words
-from bot.people import People, Person
+from bot.people.people import People, Person
 from bot.settings import LimitsConfig, PersonConfig
 
 PEOPLE = ("anna", "ben")

@@ -16,7 +16,7 @@ from bot.http.body import json_response
 from bot.http.errors import STATUS
 from bot.http.openapi import openapi
 from bot.http.server import HttpDoor
-from bot.people import Person
+from bot.people.people import Person
 from bot.replies import _MODEL_ERRORS
 from bot.settings import HttpConfig
 from tests.bot.http.door import Open, open_door

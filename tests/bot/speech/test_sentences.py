@@ -18,7 +18,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
-from bot.people import Person
+from bot.people.people import Person
 from bot.replies import _MODEL_ERRORS as MODEL_ERRORS
 from bot.speech.chosen_language import language_for
 from bot.speech.english import SENTENCES, counted, sentence

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from sqlalchemy import Row, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from bot.conversations import give_all
 from bot.errors import CannotError
+from bot.people.conversations import give_all
 from bot.tables import identities, meta, people
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert
 
-from bot.conversations import rename
+from bot.people.conversations import rename
 from bot.tables import ledger
 
 if TYPE_CHECKING:

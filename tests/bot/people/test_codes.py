@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from adapters.types import Said
-from bot.codes import GUESSES, VALID_S, code_in, digest_of, normalised
 from bot.errors import CannotError
-from bot.identities import Identity
-from bot.people import Person
+from bot.people.codes import GUESSES, VALID_S, code_in, digest_of, normalised
+from bot.people.identities import Identity
+from bot.people.people import Person
 from bot.settings import PersonConfig
 from tests.bot.doorstep import ANNA, BEN, Doorstep, code_of, message, opened
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from adapters.types import Said
-from bot.codes import GUESSES
-from bot.people import Person
+from bot.people.codes import GUESSES
+from bot.people.people import Person
 from bot.prune import prune
 from bot.settings import PersonConfig
 from tests.bot.doorstep import ANNA, BEN, code_of, message, opened
@@ -223,8 +223,8 @@ async def test_a_question_that_looks_like_a_code_is_answered(tmp_path: Path) -> 
 
 
 async def test_a_flood_of_strangers_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.strangers.MOST_STRANGERS", 20)
-    monkeypatch.setattr("bot.codes.MOST_STRANGERS", 20)
+    monkeypatch.setattr("bot.people.strangers.MOST_STRANGERS", 20)
+    monkeypatch.setattr("bot.people.codes.MOST_STRANGERS", 20)
     async with opened(tmp_path) as door:
         owner = await door.codes.owner()
         for n in range(60):

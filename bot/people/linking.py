@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
-from bot import identities as accounts
 from bot.errors import CannotError
-from bot.identities import Identity
+from bot.people import identities as accounts
+from bot.people.identities import Identity
 from bot.tables import codes, people, strangers
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-    from bot.people import Person
+    from bot.people.people import Person
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sqlalchemy import Row, bindparam, select, update
 
-from bot import identities as accounts
-from bot import roster
-from bot.chats import Chats
-from bot.declared import declare
 from bot.errors import SettingsError
-from bot.identities import Identity
+from bot.people import identities as accounts
+from bot.people import roster
+from bot.people.chats import Chats
+from bot.people.declared import declare
+from bot.people.identities import Identity
 from bot.tables import identities, people
 from knowledge.scope import EVERYONE, OWNER
 

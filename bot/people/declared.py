@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from bot import identities as accounts
+from bot.people import identities as accounts
 from bot.tables import people
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from bot.identities import Identity
+    from bot.people.identities import Identity
     from bot.settings import PersonConfig
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from bot.codes import MOST_STRANGERS, VALID_S, issue
+from bot.people.codes import MOST_STRANGERS, VALID_S, issue
 from bot.tables import codes, strangers
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from bot.identities import Identity
+    from bot.people.identities import Identity
     from knowledge.types import Sql
 
 AGAIN_S = VALID_S["pair"]

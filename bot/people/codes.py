@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sqlalchemy import Row, delete, select
 
-from bot import identities as accounts
-from bot import linking
 from bot.errors import CannotError
-from bot.identities import Identity
-from bot.pace import Pace
-from bot.people import Person, one
+from bot.people import identities as accounts
+from bot.people import linking
+from bot.people.identities import Identity
+from bot.people.pace import Pace
+from bot.people.people import Person, one
 from bot.tables import codes
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
     from adapters.types import Message
-    from bot.people import People
+    from bot.people.people import People
     from knowledge.types import Sql
 
 T = TypeVar("T")

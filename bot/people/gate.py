@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from sqlalchemy import bindparam, select
 
 from adapters.types import Said
-from bot.codes import code_in
 from bot.commands import typed
 from bot.errors import CannotError
-from bot.identities import Identity
-from bot.pace import Over, Pace
+from bot.people.codes import code_in
+from bot.people.identities import Identity
+from bot.people.pace import Over, Pace
+from bot.people.strangers import Strangers
 from bot.speech.sentences import Language, as_language, say
-from bot.strangers import Strangers
 from bot.tables import inbox
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from adapters.config import PlatformConfig
     from adapters.types import Message
-    from bot.codes import Codes, Redeemed
-    from bot.people import Known, People, Person
+    from bot.people.codes import Codes, Redeemed
+    from bot.people.people import Known, People, Person
     from bot.settings import LimitsConfig
     from knowledge.types import Sql
 

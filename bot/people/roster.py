@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
-from bot import identities as accounts
 from bot.errors import CannotError
-from bot.identities import Identity, Way
+from bot.people import identities as accounts
+from bot.people.identities import Identity, Way
 from bot.tables import codes, identities, people
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ import pytest
 from adapters.types import Message, Reply
 from bot.database import Database
 from bot.errors import CannotError, SettingsError
-from bot.identities import Identity
 from bot.live import NewTurn
 from bot.memory import Memory
-from bot.people import People, Person
+from bot.people.identities import Identity
+from bot.people.people import People, Person
 from bot.settings import PersonConfig
 from bot.tokens import Tokens
 from tests.bot.doorstep import message as said_by
