@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bot.memory import Memory
     from bot.orders import Orders
     from bot.people.people import People
-    from bot.settings import Settings
+    from bot.settings.fields import Settings
     from bot.telemetry import Telemetry
     from knowledge.engine import Question
     from knowledge.scope import Scope

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from adapters.types import Platform
     from bot.loading import Loaded
     from bot.schedule import Schedule
-    from bot.settings import Settings
+    from bot.settings.fields import Settings
     from bot.state import State
     from knowledge.library import IndexReport, Library, Progress
 

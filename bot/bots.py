@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from adapters.telegram.config import TelegramConfig
     from adapters.telegram.examine import Examined as OnTelegram
     from adapters.types import Status
-    from bot.settings import Settings
+    from bot.settings.fields import Settings
 
 _SILENT_S = 120.0
 _FEW = 0.1

@@ -26,7 +26,7 @@ from knowledge.errors import KnowledgeError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.settings_sources import Loaded as LoadedSettings
+    from bot.settings.sources import Loaded as LoadedSettings
 
 _log = logging.getLogger(__name__)
 _ALIVE_S = 10.0

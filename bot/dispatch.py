@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bot.inbox import Inbox
     from bot.inbox_rows import Pending
     from bot.people.people import Person
-    from bot.settings import LimitsConfig
+    from bot.settings.fields import LimitsConfig
     from bot.speech.sentences import Language
 
     Stop = Callable[[Pending, Language], Button | None]

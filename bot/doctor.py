@@ -21,7 +21,7 @@ from knowledge.files import Look
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.settings import Settings
+    from bot.settings.fields import Settings
     from bot.tokens import Token
     from knowledge.config import CollectionConfig
     from knowledge.holdings import CollectionStatus

@@ -25,7 +25,7 @@ from knowledge.errors import KnowledgeError
 
 if TYPE_CHECKING:
     from bot.local_house import House
-    from bot.settings import Settings
+    from bot.settings.fields import Settings
 
 
 async def of_house(house: House) -> list[Finding]:

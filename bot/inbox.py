@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bot.inbox_rows import Pending
     from bot.live import NewTurn
     from bot.people.people import Person
-    from bot.settings import LimitsConfig
+    from bot.settings.fields import LimitsConfig
 
 LEASE_S = 30.0
 """An attempt proves within that time that it still runs."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bot.local_access import Peer
     from bot.people.codes import Codes
     from bot.people.people import People, Person
-    from bot.settings import Settings
+    from bot.settings.fields import Settings
     from bot.state import State
     from bot.tokens import Tokens
     from knowledge.library import IndexReport, Progress

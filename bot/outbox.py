@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from adapters.types import Part
     from bot.database import Database
-    from bot.settings import LimitsConfig
+    from bot.settings.fields import LimitsConfig
 
 _OF = outbox.c.inbox_id == bindparam("of")
 _THIS = (_OF, outbox.c.ordinal == bindparam("place"))

@@ -16,7 +16,7 @@ from knowledge.failpoints import failpoint
 
 if TYPE_CHECKING:
     from adapters.types import Host, Platform
-    from bot.settings import Settings
+    from bot.settings.fields import Settings
     from knowledge.types import Sql
 
 _LEAST_S, _MOST_S = 1.0, 60.0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.app import House
-    from bot.settings import Settings
+    from bot.settings.fields import Settings
 
 Leave = Callable[[], object]
 

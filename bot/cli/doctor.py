@@ -11,7 +11,7 @@ from bot.errors import GrillonError, SettingsError
 
 if TYPE_CHECKING:
     from bot.doctor import Finding
-    from bot.settings_sources import Loaded
+    from bot.settings.sources import Loaded
 
 _MARKS = {"fine": ("ok", "green"), "warning": ("warn", "yellow"), "wrong": ("WRONG", "red")}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bot.cli.told import Told
     from bot.people.codes import Codes
     from bot.people.people import People
-    from bot.settings import Settings
+    from bot.settings.fields import Settings
     from bot.tokens import Tokens
 
 

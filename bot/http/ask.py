@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from adapters.types import Message, Reply
     from bot.http.house import HouseLike
     from bot.people.people import Person
-    from bot.settings import HttpConfig
+    from bot.settings.fields import HttpConfig
 
 _REPEATED = "collections"
 """The one field of a query that may come several times."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
 
     from bot.http.house import HouseLike
-    from bot.settings import HttpConfig
+    from bot.settings.fields import HttpConfig
 
 Handler = Callable[[web.BaseRequest, Person], Awaitable[web.StreamResponse]]
 OpenHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

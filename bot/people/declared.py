@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from bot.people.identities import Identity
-    from bot.settings import PersonConfig
+    from bot.settings.fields import PersonConfig
 
 
 def declare(connection: Connection, declared: Sequence[PersonConfig]) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from adapters.types import Message
     from bot.people.codes import Codes, Redeemed
     from bot.people.people import Known, People, Person
-    from bot.settings import LimitsConfig
+    from bot.settings.fields import LimitsConfig
     from knowledge.types import Sql
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from adapters.types import Message
-    from bot.settings import PersonConfig
+    from bot.settings.fields import PersonConfig
     from knowledge.types import Sql
 
 PERSON = (people.c.id, people.c.name, people.c.owner, people.c.language, people.c.private)

@@ -22,7 +22,7 @@ from bot.people.codes import Codes
 from bot.people.gate import Gate
 from bot.people.identities import Identity
 from bot.people.people import People, Person
-from bot.settings import LimitsConfig, PersonConfig
+from bot.settings.fields import LimitsConfig, PersonConfig
 
 ANNA, BEN = PersonConfig(name="anna", owner=True), PersonConfig(name="ben")
 _CODE = re.compile(r"\b[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{5}\b")

@@ -15,7 +15,7 @@ from bot.doors import Door, PullDoor
 from bot.inbox import Inbox
 from bot.live import Event, Finished, NewTurn, Outcome, Received, Step, Words
 from bot.people.people import People, Person
-from bot.settings import LimitsConfig, PersonConfig
+from bot.settings.fields import LimitsConfig, PersonConfig
 
 Answer = Callable[[Received], AsyncGenerator[Step | Words | Outcome]]
 

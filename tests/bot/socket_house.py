@@ -17,7 +17,7 @@ from bot.doors import PullDoor
 from bot.local_socket import LocalSocket
 from bot.people.codes import Codes
 from bot.people.people import People, Person
-from bot.settings import Settings
+from bot.settings.fields import Settings
 from bot.state import State
 from bot.tokens import Tokens
 from knowledge.library import IndexReport, Progress

@@ -17,7 +17,7 @@ from bot.command_line import main
 from bot.database import Database
 from bot.errors import StateInUseError
 from bot.live import Finished
-from bot.settings import Settings
+from bot.settings.fields import Settings
 from bot.state import State, owner_pid
 from tests.rigs.ollama import Ollama
 

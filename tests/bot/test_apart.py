@@ -18,7 +18,7 @@ from bot.live import NewTurn
 from bot.memory import Memory
 from bot.people.identities import Identity
 from bot.people.people import Person
-from bot.settings import PersonConfig
+from bot.settings.fields import PersonConfig
 from knowledge.scope import scope_of
 from tests.bot.doorstep import ANNA, Doorstep, message, opened
 

@@ -20,7 +20,7 @@ from bot.forget import Forget
 from bot.inbox import Inbox
 from bot.people.people import People
 from bot.restore import restore
-from bot.settings import LimitsConfig, PersonConfig
+from bot.settings.fields import LimitsConfig, PersonConfig
 from tests.bot.house import Gated, PushDoor, Told, message, open_house
 from tests.bot.test_forget import CANARIES, answer, canary, found_in
 

@@ -17,7 +17,7 @@ import pytest_asyncio
 from adapters.types import Status
 from bot.bots import bots, connection
 from bot.doctor import Finding
-from bot.settings import Settings
+from bot.settings.fields import Settings
 from tests.rigs.daemon import free_port
 from tests.rigs.discord import Discord
 from tests.rigs.telegram import Telegram

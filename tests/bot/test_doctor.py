@@ -17,7 +17,7 @@ from bot import doctor, examination
 from bot.command_line import main
 from bot.database import Database
 from bot.people.people import Person
-from bot.settings import Settings
+from bot.settings.fields import Settings
 from bot.tokens import Token
 from knowledge.config import CollectionConfig
 from knowledge.holdings import CollectionStatus

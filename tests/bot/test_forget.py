@@ -19,7 +19,7 @@ from bot.database import Database
 from bot.forget import Forget, journal_path, person_digest, read_journal
 from bot.live import NewTurn, Outcome, Received, Step, Words
 from bot.people.people import Person
-from bot.settings import PersonConfig
+from bot.settings.fields import PersonConfig
 from tests.bot.doorstep import message as said_by
 from tests.bot.doorstep import opened
 from tests.bot.house import House, PushDoor, Told, message, open_house

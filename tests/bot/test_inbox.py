@@ -13,7 +13,7 @@ from bot.inbox import Inbox, space_of
 from bot.live import NewTurn
 from bot.outbox import Outgoing
 from bot.people.people import People, Person
-from bot.settings import LimitsConfig, PersonConfig
+from bot.settings.fields import LimitsConfig, PersonConfig
 from bot.stored import dump, load_message, load_reply
 from tests.bot.house import Gated, PushDoor, message, open_house
 

@@ -15,7 +15,7 @@ from bot.inbox import Inbox
 from bot.live import NewTurn
 from bot.memory import Memory, _cut
 from bot.people.people import People, Person
-from bot.settings import LimitsConfig, PersonConfig
+from bot.settings.fields import LimitsConfig, PersonConfig
 from tests.bot.house import message
 
 LATER = 2e9

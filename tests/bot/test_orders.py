@@ -21,7 +21,7 @@ from bot.live import Finished, Received
 from bot.people.codes import issue
 from bot.people.identities import Identity
 from bot.people.people import Person
-from bot.settings import Settings
+from bot.settings.fields import Settings
 from bot.state import State
 from tests.rigs.ollama import Ollama
 

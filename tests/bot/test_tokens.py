@@ -10,7 +10,7 @@ import pytest
 from bot.database import Database
 from bot.errors import SettingsError
 from bot.people.people import People
-from bot.settings import PersonConfig
+from bot.settings.fields import PersonConfig
 from bot.tokens import Tokens
 
 ANNA, BEN = PersonConfig(name="anna", owner=True), PersonConfig(name="ben")

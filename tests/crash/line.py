@@ -20,7 +20,7 @@ from bot.doors import Door, PullDoor
 from bot.inbox import Inbox
 from bot.live import Finished, NewTurn, Outcome, Received, Words
 from bot.people.people import People, Person
-from bot.settings import LimitsConfig, PersonConfig
+from bot.settings.fields import LimitsConfig, PersonConfig
 
 PEOPLE = ("anna", "ben")
 

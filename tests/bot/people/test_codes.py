@@ -13,7 +13,7 @@ from bot.errors import CannotError
 from bot.people.codes import GUESSES, VALID_S, code_in, digest_of, normalised
 from bot.people.identities import Identity
 from bot.people.people import Person
-from bot.settings import PersonConfig
+from bot.settings.fields import PersonConfig
 from tests.bot.doorstep import ANNA, BEN, Doorstep, code_of, message, opened
 
 DISCORD: dict[str, Any] = {"platform": "discord"}

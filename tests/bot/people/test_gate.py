@@ -12,7 +12,7 @@ from adapters.types import Said
 from bot.people.codes import GUESSES
 from bot.people.people import Person
 from bot.prune import prune
-from bot.settings import PersonConfig
+from bot.settings.fields import PersonConfig
 from tests.bot.doorstep import ANNA, BEN, code_of, message, opened
 
 DAY_S, HOUR_S = 86_400, 3600

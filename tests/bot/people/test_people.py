@@ -17,7 +17,7 @@ from bot.live import NewTurn
 from bot.memory import Memory
 from bot.people.identities import Identity
 from bot.people.people import People, Person
-from bot.settings import PersonConfig
+from bot.settings.fields import PersonConfig
 from bot.tokens import Tokens
 from tests.bot.doorstep import message as said_by
 from tests.bot.doorstep import opened

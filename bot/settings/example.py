@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from bot.settings import Settings
-from bot.settings_problems import is_secret, section_of
+from bot.settings.fields import Settings
+from bot.settings.problems import is_secret, section_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

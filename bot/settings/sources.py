@@ -14,9 +14,9 @@ from pydantic_settings import SettingsError as VariableError
 
 from bot.errors import SettingsError
 from bot.places import settings_file
-from bot.settings import Settings
-from bot.settings_problems import Key, did_you_mean, is_secret, key_lines, section_of, sentence
-from bot.settings_rules import check, warnings
+from bot.settings.fields import Settings
+from bot.settings.problems import Key, did_you_mean, is_secret, key_lines, section_of, sentence
+from bot.settings.rules import check, warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

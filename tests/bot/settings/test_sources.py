@@ -11,9 +11,9 @@ import pytest
 
 from bot.errors import SettingsError
 from bot.places import daemon_sockets, settings_file, socket_path
-from bot.settings import Settings
-from bot.settings_example import example
-from bot.settings_sources import Loaded, load_settings, secret_keys
+from bot.settings.example import example
+from bot.settings.fields import Settings
+from bot.settings.sources import Loaded, load_settings, secret_keys
 
 Load = Callable[[str], Loaded]
 

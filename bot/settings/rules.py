@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from bot.errors import SettingsError
-from bot.settings_problems import Key, did_you_mean, shown
+from bot.settings.problems import Key, did_you_mean, shown
 
 if TYPE_CHECKING:
-    from bot.settings import Settings
+    from bot.settings.fields import Settings
 
 _NUMBER_OR_NAME = r"(?:\d+|[a-z]{3})"
 _ITEM = rf"(?:\*|{_NUMBER_OR_NAME}(?:-{_NUMBER_OR_NAME})?)(?:/\d+)?"
