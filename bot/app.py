@@ -24,16 +24,16 @@ from bot.host import PlatformHost
 from bot.inbox import Inbox
 from bot.ledger import Ledger
 from bot.memory import Memory
-from bot.orders import Orders
-from bot.owner_orders import OwnerOrders
+from bot.orders.orders import Orders
+from bot.orders.owner import OwnerOrders
+from bot.orders.people import PeopleOrders
+from bot.orders.status import Condition
 from bot.people.codes import Codes
 from bot.people.gate import Gate
 from bot.people.people import People, Person
-from bot.people_orders import PeopleOrders
 from bot.platforms import platforms_of, serving, supervise
 from bot.presses import Presses
 from bot.speech.sentences import prepare
-from bot.status import Condition
 from bot.telemetry import Telemetry
 from bot.tokens import Tokens
 from bot.upkeep import ANSWERS, Upkeep

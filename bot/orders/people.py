@@ -12,7 +12,7 @@ from bot.speech.sentences import say
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from bot.order import Order
+    from bot.orders.order import Order
     from bot.people.codes import Codes
     from bot.people.people import People
     from bot.people.roster import Listed

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from adapters.types import Reply
 from bot.commands import Typed, help_text, wished
 from bot.errors import CannotError
-from bot.mydata import my_data
-from bot.order import Order
+from bot.orders.mydata import my_data
+from bot.orders.order import Order
 from bot.replies import named, refusal, source_of
 from bot.rights import require_index, scope_for
 from bot.speech.chosen_language import language_for
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from bot.live import Received
     from bot.loading import Loaded
     from bot.memory import Memory
-    from bot.owner_orders import OwnerOrders
+    from bot.orders.owner import OwnerOrders
+    from bot.orders.people import PeopleOrders
+    from bot.orders.status import Condition
     from bot.people.people import People
-    from bot.people_orders import PeopleOrders
-    from bot.status import Condition
     from knowledge.types import Sql
 
 _SEARCHED = 8

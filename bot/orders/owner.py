@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from bot.chosen import ChosenModel
-    from bot.order import Order
+    from bot.orders.order import Order
     from knowledge.models import Health
 
 _REFUSED = {"missing": "model_unknown", "unfit": "model_mute", "remote": "model_remote"}
