@@ -16,7 +16,7 @@ from bot.answer import HouseAnswerer
 from bot.attachments import Attachments, clear
 from bot.buttons import Buttons
 from bot.chosen import ChosenModel
-from bot.database import Database
+from bot.database.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
 from bot.forget import Forget

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from bot.backup import verify
+from bot.database.backup import verify
 from bot.errors import GrillonError
 from knowledge.errors import KnowledgeError
 from knowledge.files import Look

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from bot import doctor
 from bot.bots import bots
-from bot.database import Database
+from bot.database.database import Database
+from bot.database.schema import revision
 from bot.doctor import Finding
 from bot.drop_in import SERVICE_ACCOUNT
 from bot.errors import GrillonError
 from bot.places import exists, refuse_foreign
-from bot.schema import revision
 from bot.state import State, database_path, state_folder
 from bot.tables import REVISION
 from bot.tokens import Tokens

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Select
 
-    from bot.database import Database
+    from bot.database.database import Database
 
 _SLICE = 200
 """Rows erased in one transaction: a few milliseconds."""

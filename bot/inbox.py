@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from adapters.types import Message, Part, Reply
-    from bot.database import Database
+    from bot.database.database import Database
     from bot.inbox_rows import Pending
     from bot.live import NewTurn
     from bot.people.people import Person

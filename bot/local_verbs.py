@@ -10,7 +10,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from adapters.types import Message
-from bot.backup import back_up, verify
+from bot.database.backup import back_up, verify
 from bot.errors import GrillonError, RejectedError
 from bot.local_house import House, Papers, Request, Values, required, text_of
 from bot.local_wire import event_values

@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.backup import back_up, drop_older, verify
+from bot.database.backup import back_up, drop_older, verify
 from bot.errors import GrillonError
 from bot.forget import DAY_S
 from bot.schedule import Job, Schedule

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from adapters.types import Part
-    from bot.database import Database
+    from bot.database.database import Database
     from bot.settings.fields import LimitsConfig
 
 _OF = outbox.c.inbox_id == bindparam("of")

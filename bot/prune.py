@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Table
 
-    from bot.database import Database
+    from bot.database.database import Database
 
 _SLICE = 200
 _SETTLED_S = 86_400.0

@@ -65,7 +65,7 @@ class _Papers:
 
 
 async def _on_paper(settings: Settings, verb: str, params: dict[str, Any]) -> Any:  # noqa: ANN401 -- JSON values
-    from bot.database import Database
+    from bot.database.database import Database
     from bot.local_verbs import PAPERS
     from bot.people.codes import Codes
     from bot.people.people import People

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from adapters.config import Id, PlatformConfig
 from adapters.types import Message, Said
-from bot.database import Database
+from bot.database.database import Database
 from bot.inbox import Inbox, space_of
 from bot.inbox_rows import Pending
 from bot.people.codes import Codes

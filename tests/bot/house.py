@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.types import Live, Message, Origin, Part, Reply
-from bot.database import Database
+from bot.database.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import Door, PullDoor
 from bot.inbox import Inbox

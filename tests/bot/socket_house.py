@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from adapters.types import Platform
-from bot.database import Database
+from bot.database.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
 from bot.local_socket import LocalSocket

@@ -14,7 +14,7 @@ import pytest
 from adapters.types import Reply
 from bot.cli.alone import alone
 from bot.command_line import main
-from bot.database import Database
+from bot.database.database import Database
 from bot.errors import StateInUseError
 from bot.live import Finished
 from bot.settings.fields import Settings

@@ -15,7 +15,7 @@ import pytest
 
 from bot import doctor, examination
 from bot.command_line import main
-from bot.database import Database
+from bot.database.database import Database
 from bot.people.people import Person
 from bot.settings.fields import Settings
 from bot.tokens import Token

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.types import Part, Reply
-from bot.database import Database
+from bot.database.database import Database
 from bot.inbox import Inbox, space_of
 from bot.live import NewTurn
 from bot.outbox import Outgoing

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from adapters.types import Reply, Source
-from bot.backup import verify
+from bot.database.backup import verify
 from bot.doors import PullDoor
 from bot.errors import RejectedError, SettingsError, StateInUseError
 from bot.live import Event, Finished, Outcome, Received, Restarted, Step, Waiting, Words

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from adapters.types import Reply, Source
-from bot.database import Database
+from bot.database.database import Database
 from bot.inbox import Inbox
 from bot.live import NewTurn
 from bot.memory import Memory, _cut

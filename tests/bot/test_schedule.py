@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.database import Database
+from bot.database.database import Database
 from bot.schedule import Job, Schedule
 
 

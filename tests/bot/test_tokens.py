@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.database import Database
+from bot.database.database import Database
 from bot.errors import SettingsError
 from bot.people.people import People
 from bot.settings.fields import PersonConfig

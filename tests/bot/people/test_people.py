@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.types import Message, Reply
-from bot.database import Database
+from bot.database.database import Database
 from bot.errors import CannotError, SettingsError
 from bot.live import NewTurn
 from bot.memory import Memory

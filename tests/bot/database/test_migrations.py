@@ -18,14 +18,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from bot import tables
-from bot.backup import backups
-from bot.engines import MIGRATION_PRAGMAS, writer_engine
+from bot.database.backup import backups
+from bot.database.engines import MIGRATION_PRAGMAS, writer_engine
+from bot.database.migrate import configuration, upgrade
+from bot.database.schema import prepare, revision
 from bot.errors import DatabaseError, NewerDatabaseError
-from bot.migrate import configuration, upgrade
-from bot.schema import prepare, revision
 from knowledge import tables as knowledge_tables
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def migrated(path: Path) -> Path:
@@ -71,7 +71,8 @@ def test_the_revision_of_the_code_is_the_newest_migration() -> None:
 
 def test_alembic_is_imported_only_when_a_migration_is_due(tmp_path: Path) -> None:
     code = (
-        "import pathlib, sys; from bot.schema import prepare; prepare(pathlib.Path(sys.argv[1])); print('alembic' in sys.modules)"
+        "import pathlib, sys; from bot.database.schema import prepare; "
+        "prepare(pathlib.Path(sys.argv[1])); print('alembic' in sys.modules)"
     )
     for _ in range(2):
         run = [sys.executable, "-c", code, str(tmp_path / "grillon.db")]
@@ -146,8 +147,8 @@ def test_what_a_killed_migration_left_is_cleaned(tmp_path: Path) -> None:
 def test_killed_in_the_middle_of_a_migration(tmp_path: Path, how: str) -> None:
     path = tmp_path / "grillon.db"
     path.touch(0o600)
-    call = {"prepare": "bot.schema.prepare(path)", "upgrade": "bot.migrate.upgrade(path, None)"}[how]
-    code = f"import pathlib, sys, bot.schema, bot.migrate; path = pathlib.Path(sys.argv[1]); {call}"
+    call = {"prepare": "bot.database.schema.prepare(path)", "upgrade": "bot.database.migrate.upgrade(path, None)"}[how]
+    code = f"import pathlib, sys, bot.database.schema, bot.database.migrate; path = pathlib.Path(sys.argv[1]); {call}"
     environment = {**os.environ, "GRILLON_FAILPOINT": "migration.step"}
     killed = subprocess.run([sys.executable, "-c", code, str(path)], env=environment, check=False)
     assert killed.returncode == -signal.SIGKILL
@@ -190,7 +191,10 @@ def test_they_run_from_an_installed_wheel(tmp_path: Path) -> None:
     (wheel,) = wheels.iterdir()
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
-    code = "import pathlib, sys; from bot.migrate import upgrade; p = pathlib.Path(sys.argv[1]); p.touch(); upgrade(p, None)"
+    code = (
+        "import pathlib, sys; from bot.database.migrate import upgrade; "
+        "p = pathlib.Path(sys.argv[1]); p.touch(); upgrade(p, None)"
+    )
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "grillon.db")], env=environment, cwd=tmp_path, check=True)
     assert revision(tmp_path / "grillon.db") == tables.REVISION

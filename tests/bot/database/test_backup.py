@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bot.backup import back_up, backups, drop_older, verify
-from bot.database import Database
+from bot.database.backup import back_up, backups, drop_older, verify
+from bot.database.database import Database
+from bot.database.restore import restore
 from bot.errors import DatabaseError, NewerDatabaseError
 from bot.forget import Forget
 from bot.inbox import Inbox
 from bot.people.people import People
-from bot.restore import restore
 from bot.settings.fields import LimitsConfig, PersonConfig
 from tests.bot.house import Gated, PushDoor, Told, message, open_house
 from tests.bot.test_forget import CANARIES, answer, canary, found_in
@@ -73,7 +73,10 @@ def test_nothing_to_back_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize("point", ["backup.copied", "backup.verified"])
 async def test_killed_during_a_backup(tmp_path: Path, point: str) -> None:
     await (await Database.open(tmp_path / "grillon.db")).close()
-    code = "import pathlib, sys; from bot.backup import back_up; p = pathlib.Path(sys.argv[1]); back_up(p, p.parent / 'backups')"
+    code = (
+        "import pathlib, sys; from bot.database.backup import back_up; "
+        "p = pathlib.Path(sys.argv[1]); back_up(p, p.parent / 'backups')"
+    )
     run = [sys.executable, "-c", code, str(tmp_path / "grillon.db")]
     killed = subprocess.run(run, env={**os.environ, "GRILLON_FAILPOINT": point}, check=False)
     assert killed.returncode == -signal.SIGKILL

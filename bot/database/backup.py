@@ -12,7 +12,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bot.engines import translated
+from bot.database.engines import translated
 from bot.errors import DatabaseError
 from knowledge.failpoints import failpoint
 

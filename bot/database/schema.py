@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 
 from bot import tables
-from bot.engines import translated, writer_engine
+from bot.database.engines import translated, writer_engine
 from knowledge import tables as knowledge_tables
 from knowledge.failpoints import failpoint
 
@@ -32,7 +32,7 @@ def prepare(path: Path) -> None:
         if found is None:
             _create(path)
         elif found != tables.REVISION:
-            from bot.migrate import upgrade  # Alembic takes longer to import than everything else here
+            from bot.database.migrate import upgrade  # Alembic takes longer to import than everything else here
 
             upgrade(path, found)
     except (DBAPIError, sqlite3.Error) as error:

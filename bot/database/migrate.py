@@ -11,8 +11,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from bot.backup import back_up
-from bot.engines import MIGRATION_PRAGMAS, writer_engine
+from bot.database.backup import back_up
+from bot.database.engines import MIGRATION_PRAGMAS, writer_engine
 from bot.errors import DatabaseError, NewerDatabaseError
 from bot.tables import REVISION
 

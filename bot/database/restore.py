@@ -16,8 +16,9 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
 
-from bot.backup import copy, name_of, publish, verify
-from bot.engines import raw, translated, writer_engine
+from bot.database.backup import copy, name_of, publish, verify
+from bot.database.engines import raw, translated, writer_engine
+from bot.database.schema import prepare, revision
 from bot.errors import DatabaseError
 from bot.forget import (
     DAY_S,
@@ -30,7 +31,6 @@ from bot.forget import (
     read_journal,
     salt_of,
 )
-from bot.schema import prepare, revision
 from bot.state import database_path
 from bot.tables import forgotten, handled, inbox, meta, outbox, people
 

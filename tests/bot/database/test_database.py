@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from bot.database import Database
+from bot.database.database import Database
 from bot.errors import DatabaseError
 
 
@@ -194,7 +194,7 @@ async def test_a_damaged_file(tmp_path: Path) -> None:
 _FILL = """
     import asyncio, pathlib, resource, signal, sys
     from sqlalchemy import text
-    from bot.database import Database
+    from bot.database.database import Database
     from bot.errors import DatabaseError
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -251,8 +251,8 @@ async def test_truncating_the_log_waits_for_a_reader_elsewhere(tmp_path: Path) -
 
 
 async def test_a_read_sees_what_was_committed_before_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.database.READERS", 1)
-    monkeypatch.setattr("bot.database._SHARED_S", 10.0)
+    monkeypatch.setattr("bot.database.database.READERS", 1)
+    monkeypatch.setattr("bot.database.database._SHARED_S", 10.0)
     database = await Database.open(tmp_path / "grillon.db")
     first, begun, go = threading.Event(), threading.Event(), threading.Event()
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy.exc import DBAPIError
 
-from bot.engines import WRITER_PRAGMAS, raw, reader_engine, translated, writer_engine
+from bot.database.engines import WRITER_PRAGMAS, raw, reader_engine, translated, writer_engine
+from bot.database.schema import prepare
 from bot.errors import DatabaseError
-from bot.schema import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
