@@ -33,17 +33,17 @@ from bot.people.gate import Gate
 from bot.people.people import People, Person
 from bot.platforms import platforms_of, serving, supervise
 from bot.presses import Presses
+from bot.schedule.upkeep import ANSWERS, Upkeep
 from bot.speech.sentences import prepare
 from bot.telemetry import Telemetry
 from bot.tokens import Tokens
-from bot.upkeep import ANSWERS, Upkeep
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from adapters.types import Platform
     from bot.loading import Loaded
-    from bot.schedule import Schedule
+    from bot.schedule.schedule import Schedule
     from bot.settings.fields import Settings
     from bot.state import State
     from knowledge.library import IndexReport, Library, Progress

@@ -99,8 +99,8 @@ class Daemon:
 
     async def _after_loading(self, house: House, tasks: _Background, stall: StallWatch) -> None:
         """What needs the library: index once, watch the folders, keep the hours, look at the model."""
-        from bot.nights import schedule_of
-        from bot.watch import watch
+        from bot.schedule.nights import schedule_of
+        from bot.schedule.watch import watch
 
         await house.loaded()
         stall.forget()

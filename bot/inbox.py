@@ -18,7 +18,7 @@ from bot.errors import RejectedError
 from bot.forget import DAY_S, erase_finished, handled_digest, salt_of
 from bot.ledger import write_mark
 from bot.outbox import Outbox, store_parts
-from bot.prune import prune
+from bot.schedule.prune import prune
 from bot.stored import dump, load_reply
 from bot.tables import inbox
 from knowledge.failpoints import failpoint

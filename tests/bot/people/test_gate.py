@@ -11,7 +11,7 @@ import pytest
 from adapters.types import Said
 from bot.people.codes import GUESSES
 from bot.people.people import Person
-from bot.prune import prune
+from bot.schedule.prune import prune
 from bot.settings.fields import PersonConfig
 from tests.bot.doorstep import ANNA, BEN, code_of, message, opened
 

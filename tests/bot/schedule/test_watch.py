@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from bot.watch import on_network, watch
+from bot.schedule.watch import on_network, watch
 
 
 @asynccontextmanager

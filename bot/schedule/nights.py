@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.database.backup import back_up, drop_older, verify
 from bot.errors import GrillonError
 from bot.forget import DAY_S
-from bot.schedule import Job, Schedule
+from bot.schedule.schedule import Job, Schedule
 
 if TYPE_CHECKING:
     from bot.app import House

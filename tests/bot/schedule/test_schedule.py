@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.database.database import Database
-from bot.schedule import Job, Schedule
+from bot.schedule.schedule import Job, Schedule
 
 
 @pytest.fixture
