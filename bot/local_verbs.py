@@ -109,7 +109,7 @@ async def check(house: House, _: Request) -> AsyncGenerator[Values]:
 
 async def examine(house: House, _: Request) -> AsyncGenerator[Values]:
     """`doctor`: what the daemon finds wrong with itself."""
-    from bot.examination import of_house  # needed by this verb alone
+    from bot.doctor.examination import of_house  # needed by this verb alone
 
     yield {"result": await of_house(house)}
 

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bot.doctor import Finding, fine
+from bot.doctor.installation import Finding, fine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bot import doctor
-from bot.bots import bots
 from bot.database.database import Database
 from bot.database.schema import revision
-from bot.doctor import Finding
+from bot.doctor import installation
+from bot.doctor.bots import bots
+from bot.doctor.installation import Finding
 from bot.drop_in import SERVICE_ACCOUNT
 from bot.errors import GrillonError
 from bot.places import exists, refuse_foreign
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 async def of_house(house: House) -> list[Finding]:
     """What the daemon finds: with its own rights, its own models, its own index."""
     settings = house.settings
-    findings = await doctor.folders(settings, serving=True)
-    findings.append(await doctor.database(house.state.database))
+    findings = await installation.folders(settings, serving=True)
+    findings.append(await installation.database(house.state.database))
     try:
         loaded = await house.loaded()
-        findings += doctor.index(await loaded.library.status(), await loaded.library.check())
-        findings.append(doctor.model("model", settings.model.provider, await loaded.model.check()))
-        findings.append(doctor.model("embedding", settings.embedding.provider, await loaded.embedder.check()))
+        findings += installation.index(await loaded.library.status(), await loaded.library.check())
+        findings.append(installation.model("model", settings.model.provider, await loaded.model.check()))
+        findings.append(installation.model("embedding", settings.embedding.provider, await loaded.embedder.check()))
     except (GrillonError, KnowledgeError) as error:
-        findings.append(doctor.failure("library", error))
-    findings.append(doctor.tokens(settings, await house.tokens.list()))
+        findings.append(installation.failure("library", error))
+    findings.append(installation.tokens(settings, await house.tokens.list()))
     return findings + await bots(settings, {name: platform.status for name, platform in house.platforms.items()})
 
 
 def alone(settings: Settings) -> list[Finding]:
     """What can be found without a daemon; root looks at the folders with the eyes of the service's account."""
     with _eyes_of(SERVICE_ACCOUNT):
-        findings = [doctor.folder(collection, serving=False) for collection in settings.collections]
+        findings = [installation.folder(collection, serving=False) for collection in settings.collections]
     return findings + asyncio.run(_rest(settings))
 
 
@@ -66,10 +66,10 @@ async def _stored(settings: Settings) -> list[Finding]:
     folder = state_folder(settings.state)
     path = database_path(folder)
     if not exists(path):
-        return [doctor.fine("database", f"{path} will be made by the first `grillon run`")]
+        return [installation.fine("database", f"{path} will be made by the first `grillon run`")]
     refuse_foreign(folder)
     with State.claim(folder):
-        sound = await doctor.database(path)
+        sound = await installation.database(path)
         if sound.state != "fine" or await asyncio.to_thread(revision, path) != REVISION:
             return [sound]
         stored = await Database.open(path)
@@ -78,7 +78,7 @@ async def _stored(settings: Settings) -> list[Finding]:
             found = await Tokens(stored).list()
         finally:
             await stored.close()
-    return [sound, *doctor.index(statuses, faults), doctor.tokens(settings, found)]
+    return [sound, *installation.index(statuses, faults), installation.tokens(settings, found)]
 
 
 async def _models(settings: Settings) -> list[Finding]:
@@ -87,8 +87,8 @@ async def _models(settings: Settings) -> list[Finding]:
     model, vectors = chat_model(settings.model), embedder(settings.embedding)
     try:
         return [
-            doctor.model("model", settings.model.provider, await model.check()),
-            doctor.model("embedding", settings.embedding.provider, await vectors.check()),
+            installation.model("model", settings.model.provider, await model.check()),
+            installation.model("embedding", settings.embedding.provider, await vectors.check()),
         ]
     finally:
         await model.close()

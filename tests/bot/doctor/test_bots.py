@@ -15,8 +15,8 @@ import pytest
 import pytest_asyncio
 
 from adapters.types import Status
-from bot.bots import bots, connection
-from bot.doctor import Finding
+from bot.doctor.bots import bots, connection
+from bot.doctor.installation import Finding
 from bot.settings.fields import Settings
 from tests.rigs.daemon import free_port
 from tests.rigs.discord import Discord

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from bot import doctor, examination
 from bot.command_line import main
 from bot.database.database import Database
+from bot.doctor import examination, installation
 from bot.people.people import Person
 from bot.settings.fields import Settings
 from bot.tokens import Token
@@ -37,19 +37,19 @@ def test_a_folder_that_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for name in ("one.md", "sub/two.md", "other.pdf"):
         (tmp_path / name).touch()
-    found = doctor.folder(collection(tmp_path), serving=False)
+    found = installation.folder(collection(tmp_path), serving=False)
     assert (found.state, found.sentence) == ("fine", f"2 files in {tmp_path} can be read")
 
 
 def test_an_empty_folder_is_worth_a_warning(tmp_path: Path) -> None:
-    found = doctor.folder(collection(tmp_path), serving=False)
+    found = installation.folder(collection(tmp_path), serving=False)
     assert found.state == "warning"
     assert "include" in found.remedy
 
 
 @pytest.mark.parametrize("serving", [True, False])
 def test_a_missing_folder(tmp_path: Path, serving: bool) -> None:
-    found = doctor.folder(collection(tmp_path / "none"), serving=serving)
+    found = installation.folder(collection(tmp_path / "none"), serving=serving)
     assert found.state == "wrong"
     assert ("grillon service" in found.remedy) == serving  # only the service may not see what is there
 
@@ -74,7 +74,7 @@ def test_what_another_account_cannot_read_is_named(public: Path, name: str, mode
     (public / name).chmod(mode)
     with examination._eyes_of("nobody"):
         assert os.geteuid() == pwd.getpwnam("nobody").pw_uid
-        found = doctor.folder(collection(public), serving=False)
+        found = installation.folder(collection(public), serving=False)
     assert os.geteuid() == 0
     assert found.state == "wrong"
     assert name in found.sentence
@@ -89,7 +89,7 @@ def test_a_group_that_reads_is_the_shorter_remedy(public: Path) -> None:
     os.chown(file, 0, 1)
     file.chmod(0o640)
     with examination._eyes_of("nobody"):
-        found = doctor.folder(collection(public), serving=False)
+        found = installation.folder(collection(public), serving=False)
     assert "usermod -aG daemon nobody" in found.remedy
 
 
@@ -102,11 +102,11 @@ def test_without_root_or_account_the_eyes_are_our_own() -> None:
 async def test_the_database(tmp_path: Path) -> None:
     path = tmp_path / "grillon.db"
     await (await Database.open(path)).close()
-    assert (await doctor.database(path)).state == "fine"
+    assert (await installation.database(path)).state == "fine"
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * 4096)
-    broken = await doctor.database(path)
+    broken = await installation.database(path)
     assert broken.state == "wrong"
     assert "restore" in broken.remedy
 
@@ -125,13 +125,13 @@ STATUS = CollectionStatus("a", 3, 9, 0, None, IndexReport("a", added=3), 1.0)
     ],
 )
 def test_the_index(status: CollectionStatus, state: str, words: str) -> None:
-    (found,) = doctor.index([status], [])
+    (found,) = installation.index([status], [])
     assert found.state == state
     assert words in f"{found.sentence} {found.remedy}"
 
 
 def test_an_index_that_disagrees_is_wrong() -> None:
-    (found,) = doctor.index([], ["2 vectors are missing"])
+    (found,) = installation.index([], ["2 vectors are missing"])
     assert (found.state, found.sentence) == ("wrong", "2 vectors are missing")
 
 
@@ -150,23 +150,23 @@ def test_an_index_that_disagrees_is_wrong() -> None:
     ],
 )
 def test_the_models(health: Health, state: str, words: str) -> None:
-    found = doctor.model("model", "ollama", health)
+    found = installation.model("model", "ollama", health)
     assert found.state == state
     assert words in f"{found.sentence} {found.remedy}"
 
 
 @pytest.mark.parametrize("provider", ["openai", "embedded"])
-def test_the_remedy_fits_the_provider(provider: doctor.Provider) -> None:
+def test_the_remedy_fits_the_provider(provider: installation.Provider) -> None:
     for state in ("unreachable", "missing"):
-        assert "ollama" not in doctor.model("model", provider, replace(READY, state=state)).remedy
+        assert "ollama" not in installation.model("model", provider, replace(READY, state=state)).remedy
 
 
 def test_the_tokens() -> None:
     ada = Person(1, "Ada", owner=True)
-    assert doctor.tokens(Settings(), [Token("phone", ada, 1.0)]).state == "fine"
-    assert "grillon token create" in doctor.tokens(Settings(), []).remedy
-    assert doctor.tokens(Settings.model_validate({"http": {"enabled": False}}), []).state == "fine"
-    assert "revoke old" in doctor.tokens(Settings(), [Token("old", None, 1.0)]).remedy
+    assert installation.tokens(Settings(), [Token("phone", ada, 1.0)]).state == "fine"
+    assert "grillon token create" in installation.tokens(Settings(), []).remedy
+    assert installation.tokens(Settings.model_validate({"http": {"enabled": False}}), []).state == "fine"
+    assert "revoke old" in installation.tokens(Settings(), [Token("old", None, 1.0)]).remedy
 
 
 @pytest.fixture
