@@ -16,7 +16,7 @@ from bot.app import House
 from bot.errors import DatabaseError, told
 from bot.http.server import HttpDoor
 from bot.http.webhook import Webhook, webhook_path
-from bot.local_socket import LocalSocket
+from bot.local.server import LocalSocket
 from bot.places import refuse_foreign, socket_path
 from bot.stall import StallWatch
 from bot.state import State, state_folder

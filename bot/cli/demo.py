@@ -13,7 +13,7 @@ from bot.cli.told import Told, Verb
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bot.local_client import LocalClient
+    from bot.local.client import LocalClient
     from bot.settings.fields import Settings
 
 HANDBOOK = Path(__file__).parent.parent / "demo" / "handbook"

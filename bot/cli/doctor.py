@@ -51,7 +51,7 @@ def _settings(loaded: Loaded) -> Finding:
 
 def _house(loaded: Loaded) -> list[Finding]:
     from bot.doctor import examination, installation
-    from bot.local_client import LocalClient
+    from bot.local.client import LocalClient
     from bot.places import daemon_sockets
 
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.cli.alone import alone, existing_state
 from bot.errors import GrillonError
-from bot.local_client import LocalClient
+from bot.local.client import LocalClient
 from bot.places import daemon_sockets
 from bot.state import State
 
@@ -66,7 +66,7 @@ class _Papers:
 
 async def _on_paper(settings: Settings, verb: str, params: dict[str, Any]) -> Any:  # noqa: ANN401 -- JSON values
     from bot.database.database import Database
-    from bot.local_verbs import PAPERS
+    from bot.local.verbs import PAPERS
     from bot.people.codes import Codes
     from bot.people.people import People
     from bot.tokens import Tokens

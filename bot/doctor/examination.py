@@ -24,7 +24,7 @@ from knowledge import holdings
 from knowledge.errors import KnowledgeError
 
 if TYPE_CHECKING:
-    from bot.local_house import House
+    from bot.local.house import House
     from bot.settings.fields import Settings
 
 

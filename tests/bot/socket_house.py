@@ -14,7 +14,7 @@ from adapters.types import Platform
 from bot.database.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
-from bot.local_socket import LocalSocket
+from bot.local.server import LocalSocket
 from bot.people.codes import Codes
 from bot.people.people import People, Person
 from bot.settings.fields import Settings

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from adapters.types import Platform
     from bot.dispatch import Dispatcher
     from bot.loading import Loaded
-    from bot.local_access import Peer
+    from bot.local.access import Peer
     from bot.people.codes import Codes
     from bot.people.people import People, Person
     from bot.settings.fields import Settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.local_house import Papers, Values, required
+from bot.local.house import Papers, Values, required
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

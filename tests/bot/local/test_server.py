@@ -25,9 +25,9 @@ from bot.database.backup import verify
 from bot.doors import PullDoor
 from bot.errors import RejectedError, SettingsError, StateInUseError
 from bot.live import Event, Finished, Outcome, Received, Restarted, Step, Waiting, Words
-from bot.local_client import DaemonLostError, LocalClient
-from bot.local_socket import LocalSocket
-from bot.local_wire import LINE_BYTES, RemoteError, line
+from bot.local.client import DaemonLostError, LocalClient
+from bot.local.server import LocalSocket
+from bot.local.wire import LINE_BYTES, RemoteError, line
 from bot.people.codes import Codes
 from bot.state import State
 from bot.tokens import Tokens
@@ -462,7 +462,7 @@ def test_a_daemon_that_does_not_let_us_in_is_said(public: Path) -> None:
     # Everything is imported as root: the program's own folder may be closed to other accounts here.
     script = (
         "import os, sys, pathlib\n"
-        "from bot.local_client import LocalClient\n"
+        "from bot.local.client import LocalClient\n"
         "os.setgid(65534); os.setuid(65534)\n"
         "LocalClient.find([pathlib.Path(sys.argv[1])])\n"
     )

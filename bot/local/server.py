@@ -12,10 +12,10 @@ from typing import Any, Self, cast
 import orjson
 
 from bot.errors import GrillonError, RejectedError
-from bot.local_access import Peer, bind, peer_of
-from bot.local_house import House, Request, Values
-from bot.local_verbs import FOR_ALL, HOUSE, PAPERS
-from bot.local_wire import LINE_BYTES, error_values, line
+from bot.local.access import Peer, bind, peer_of
+from bot.local.house import House, Request, Values
+from bot.local.verbs import FOR_ALL, HOUSE, PAPERS
+from bot.local.wire import LINE_BYTES, error_values, line
 from knowledge.errors import KnowledgeError
 
 _log = logging.getLogger(__name__)

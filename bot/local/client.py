@@ -15,7 +15,7 @@ import orjson
 
 from bot.errors import GrillonError, RejectedError
 from bot.live import Event, Finished, Restarted, Waiting
-from bot.local_wire import LINE_BYTES, RemoteError, event_of, line, reply_of
+from bot.local.wire import LINE_BYTES, RemoteError, event_of, line, reply_of
 
 _BACK_S = 30.0
 """How long a question waits for a daemon that left to be back: systemd restarts it."""

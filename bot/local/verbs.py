@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from adapters.types import Message
 from bot.database.backup import back_up, verify
 from bot.errors import GrillonError, RejectedError
-from bot.local_house import House, Papers, Request, Values, required, text_of
-from bot.local_wire import event_values
-from bot.people_verbs import approve, block, list_people, owner_code, unblock
+from bot.local.house import House, Papers, Request, Values, required, text_of
+from bot.local.people_verbs import approve, block, list_people, owner_code, unblock
+from bot.local.wire import event_values
 
 if TYPE_CHECKING:
     from bot.people.people import Person
