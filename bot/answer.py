@@ -9,24 +9,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from adapters.types import FetchError, Reply
-from bot.again import question_again
 from bot.attachments import is_image, quoted
 from bot.commands import Typed, typed
 from bot.live import NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
+from bot.orders.again import question_again
 from bot.replies import failure, reply_of
 from bot.rights import require_index, scope_for
-from bot.sentences import Language, say
-from bot.smalltalk import smalltalk
-from bot.speech import language_for
+from bot.speech.chosen_language import language_for
+from bot.speech.sentences import Language, say
+from bot.speech.smalltalk import smalltalk
 from knowledge import errors, types
 
 if TYPE_CHECKING:
     from bot.attachments import Attachments
     from bot.loading import Loaded
     from bot.memory import Memory
-    from bot.orders import Orders
-    from bot.people import People
-    from bot.settings import Settings
+    from bot.orders.orders import Orders
+    from bot.people.people import People
+    from bot.settings.fields import Settings
     from bot.telemetry import Telemetry
     from knowledge.engine import Question
     from knowledge.scope import Scope

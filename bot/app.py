@@ -16,35 +16,35 @@ from bot.answer import HouseAnswerer
 from bot.attachments import Attachments, clear
 from bot.buttons import Buttons
 from bot.chosen import ChosenModel
-from bot.codes import Codes
-from bot.database import Database
+from bot.database.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
 from bot.forget import Forget
-from bot.gate import Gate
 from bot.host import PlatformHost
 from bot.inbox import Inbox
 from bot.ledger import Ledger
 from bot.memory import Memory
-from bot.orders import Orders
-from bot.owner_orders import OwnerOrders
-from bot.people import People, Person
-from bot.people_orders import PeopleOrders
+from bot.orders.orders import Orders
+from bot.orders.owner import OwnerOrders
+from bot.orders.people import PeopleOrders
+from bot.orders.status import Condition
+from bot.people.codes import Codes
+from bot.people.gate import Gate
+from bot.people.people import People, Person
 from bot.platforms import platforms_of, serving, supervise
 from bot.presses import Presses
-from bot.sentences import prepare
-from bot.status import Condition
+from bot.schedule.upkeep import ANSWERS, Upkeep
+from bot.speech.sentences import prepare
 from bot.telemetry import Telemetry
 from bot.tokens import Tokens
-from bot.upkeep import ANSWERS, Upkeep
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from adapters.types import Platform
     from bot.loading import Loaded
-    from bot.schedule import Schedule
-    from bot.settings import Settings
+    from bot.schedule.schedule import Schedule
+    from bot.settings.fields import Settings
     from bot.state import State
     from knowledge.library import IndexReport, Library, Progress
 

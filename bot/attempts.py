@@ -13,8 +13,8 @@ from bot.delivery import cut, insist
 from bot.doors import PullDoor
 from bot.errors import DatabaseError, told
 from bot.live import Finished, NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
-from bot.sentences import Language, say
-from bot.speech import language_for
+from bot.speech.chosen_language import language_for
+from bot.speech.sentences import Language, say
 from knowledge.failpoints import failpoint
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bot.follow import Live
     from bot.inbox import Inbox
     from bot.inbox_rows import Pending
-    from bot.people import Person
+    from bot.people.people import Person
 
     Dress = Callable[[Pending, Reply], Reply]
 

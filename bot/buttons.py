@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from adapters.types import Button
 from bot.replies import named
-from bot.sentences import as_language, say
+from bot.speech.sentences import as_language, say
 from bot.tables import meta
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from adapters.types import Reply
     from bot.inbox_rows import Pending
-    from bot.sentences import Language
+    from bot.speech.sentences import Language
     from knowledge.types import Sql
 
 Action = Literal["source", "like", "dislike", "retry", "stop"]

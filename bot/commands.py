@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.types import CommandSpec
-from bot.sentences import LANGUAGES, Language, say, translated
+from bot.speech.sentences import LANGUAGES, Language, say, translated
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -16,7 +16,7 @@ from bot.app import House
 from bot.errors import DatabaseError, told
 from bot.http.server import HttpDoor
 from bot.http.webhook import Webhook, webhook_path
-from bot.local_socket import LocalSocket
+from bot.local.server import LocalSocket
 from bot.places import refuse_foreign, socket_path
 from bot.stall import StallWatch
 from bot.state import State, state_folder
@@ -26,7 +26,7 @@ from knowledge.errors import KnowledgeError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.settings_sources import Loaded as LoadedSettings
+    from bot.settings.sources import Loaded as LoadedSettings
 
 _log = logging.getLogger(__name__)
 _ALIVE_S = 10.0
@@ -99,8 +99,8 @@ class Daemon:
 
     async def _after_loading(self, house: House, tasks: _Background, stall: StallWatch) -> None:
         """What needs the library: index once, watch the folders, keep the hours, look at the model."""
-        from bot.nights import schedule_of
-        from bot.watch import watch
+        from bot.schedule.nights import schedule_of
+        from bot.schedule.watch import watch
 
         await house.loaded()
         stall.forget()

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from adapters.types import NotSentError, RefusedError, Reply, UnknownError
 from bot.errors import DatabaseError, told
-from bot.sentences import say
-from bot.speech import language_for
+from bot.speech.chosen_language import language_for
+from bot.speech.sentences import say
 from knowledge.failpoints import failpoint
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bot.doors import Door
     from bot.inbox_rows import Pending
     from bot.outbox import Outbox, Outgoing
-    from bot.sentences import Language
+    from bot.speech.sentences import Language
 
 T = TypeVar("T")
 

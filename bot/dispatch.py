@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from bot.doors import Door
     from bot.inbox import Inbox
     from bot.inbox_rows import Pending
-    from bot.people import Person
-    from bot.sentences import Language
-    from bot.settings import LimitsConfig
+    from bot.people.people import Person
+    from bot.settings.fields import LimitsConfig
+    from bot.speech.sentences import Language
 
     Stop = Callable[[Pending, Language], Button | None]
     Sent = Callable[[str, str], None]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.places import SYSTEM_SETTINGS, exists
-from bot.settings_sources import secret_keys
+from bot.settings.sources import secret_keys
 
 if TYPE_CHECKING:
-    from bot.settings import Settings
-    from bot.settings_sources import Loaded
+    from bot.settings.fields import Settings
+    from bot.settings.sources import Loaded
 
 SERVICE_ACCOUNT = "grillon"
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
-from bot.sentences import say
+from bot.speech.sentences import say
 
 
 def told(error: BaseException) -> str:

@@ -18,7 +18,7 @@ import orjson
 from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from bot.identities import JOINED, new_key
+from bot.people.identities import JOINED, new_key
 from bot.stored import dump, load_message
 from bot.tables import codes, conversations, forgotten, handled, identities, inbox, meta, people, strangers, tokens, turns
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Select
 
-    from bot.database import Database
+    from bot.database.database import Database
 
 _SLICE = 200
 """Rows erased in one transaction: a few milliseconds."""

@@ -11,19 +11,19 @@ from bot.attachments import quoted, refused
 from bot.commands import typed
 from bot.errors import DatabaseError, RejectedError
 from bot.inbox import space_of
-from bot.people import Person
-from bot.sentences import keys, say
-from bot.speech import language_for
+from bot.people.people import Person
+from bot.speech.chosen_language import language_for
+from bot.speech.sentences import keys, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bot.dispatch import Dispatcher
-    from bot.gate import Gate
     from bot.ledger import Ledger
-    from bot.people import People
+    from bot.people.gate import Gate
+    from bot.people.people import People
     from bot.presses import Presses
-    from bot.sentences import Language
+    from bot.speech.sentences import Language
 
 
 class PlatformHost:

@@ -18,7 +18,7 @@ from bot.errors import RejectedError
 from bot.forget import DAY_S, erase_finished, handled_digest, salt_of
 from bot.ledger import write_mark
 from bot.outbox import Outbox, store_parts
-from bot.prune import prune
+from bot.schedule.prune import prune
 from bot.stored import dump, load_reply
 from bot.tables import inbox
 from knowledge.failpoints import failpoint
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from adapters.types import Message, Part, Reply
-    from bot.database import Database
+    from bot.database.database import Database
     from bot.inbox_rows import Pending
     from bot.live import NewTurn
-    from bot.people import Person
-    from bot.settings import LimitsConfig
+    from bot.people.people import Person
+    from bot.settings.fields import LimitsConfig
 
 LEASE_S = 30.0
 """An attempt proves within that time that it still runs."""

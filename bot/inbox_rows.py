@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, case, delete, func, insert, select, text, upda
 
 from adapters.types import Origin
 from bot.errors import RejectedError
-from bot.people import Person
+from bot.people.people import Person
 from bot.stored import SPENT, dump, load_message, load_reply
 from bot.tables import conversations, handled, inbox, people, turns
 from knowledge.failpoints import failpoint

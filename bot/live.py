@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from adapters.types import Message, Reply
 
 if TYPE_CHECKING:
-    from bot.people import Person
+    from bot.people.people import Person
 
 
 @dataclass(frozen=True, slots=True)

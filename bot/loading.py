@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.chosen import chosen_model
-from bot.settings import Settings
+from bot.settings.fields import Settings
 from knowledge.choose import chat_model, embedder
 from knowledge.config import KnowledgeConfig
 from knowledge.engine import CitingQueryEngine

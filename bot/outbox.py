@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from adapters.types import Part
-    from bot.database import Database
-    from bot.settings import LimitsConfig
+    from bot.database.database import Database
+    from bot.settings.fields import LimitsConfig
 
 _OF = outbox.c.inbox_id == bindparam("of")
 _THIS = (_OF, outbox.c.ordinal == bindparam("place"))

@@ -10,7 +10,7 @@ from bot.errors import SettingsError
 from bot.state import state_folder
 
 if TYPE_CHECKING:
-    from bot.settings import Settings
+    from bot.settings.fields import Settings
 
 SETTINGS_FILE = "grillon.toml"
 SYSTEM_SETTINGS = Path("/etc/grillon") / SETTINGS_FILE

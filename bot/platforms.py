@@ -11,12 +11,12 @@ from adapters.types import StoppedError
 from bot.commands import specs
 from bot.errors import told
 from bot.ledger import Ledger
-from bot.sentences import as_language, say
+from bot.speech.sentences import as_language, say
 from knowledge.failpoints import failpoint
 
 if TYPE_CHECKING:
     from adapters.types import Host, Platform
-    from bot.settings import Settings
+    from bot.settings.fields import Settings
     from knowledge.types import Sql
 
 _LEAST_S, _MOST_S = 1.0, 60.0

@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from adapters.types import Pressed
-from bot.people import Person
+from bot.people.people import Person
 from bot.replies import named
-from bot.sentences import say
-from bot.speech import language_for
+from bot.speech.chosen_language import language_for
+from bot.speech.sentences import say
 from knowledge.attached import ATTACHED
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from bot.dispatch import Dispatcher
     from bot.loading import Loaded
     from bot.memory import Kept, Memory
-    from bot.people import People
-    from bot.sentences import Language
+    from bot.people.people import People
+    from bot.speech.sentences import Language
 
 
 class Presses:

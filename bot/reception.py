@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from adapters.types import Message
     from bot.inbox import Inbox
     from bot.lanes import Lanes
-    from bot.people import Person
-    from bot.settings import LimitsConfig
+    from bot.people.people import Person
+    from bot.settings.fields import LimitsConfig
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters but tab and line breaks, and halves of surrogate pairs: no keyboard makes them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapters.types import Reply, Source
-from bot.sentences import Language, keys, say
+from bot.speech.sentences import Language, keys, say
 from knowledge import errors
 
 if TYPE_CHECKING:

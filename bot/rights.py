@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.live import Received
-    from bot.people import People
+    from bot.people.people import People
     from knowledge.library import Library
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from adapters.types import DeliveryError, Live
 from bot.errors import DatabaseError, told
 from bot.live import Finished, Restarted, Step, Waiting, Words
-from bot.sentences import say
-from bot.speech import language_for
+from bot.speech.chosen_language import language_for
+from bot.speech.sentences import say
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.doors import Door
     from bot.inbox_rows import Pending
     from bot.live import Event
-    from bot.sentences import Language
+    from bot.speech.sentences import Language
 
     Follow = Callable[[int], AsyncGenerator[Event]]
 

@@ -14,7 +14,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.errors import SettingsError
-from bot.people import PERSON, Person, as_person
+from bot.people.people import PERSON, Person, as_person
 from bot.tables import people, tokens
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `bot.migrate` hands over, one real transaction for each of them."""
+"""Runs the migrations on the connection that `bot.database.migrate` hands over, one real transaction for each of them."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from bot.errors import SettingsError
-from bot.local_client import LocalClient
+from bot.local.client import LocalClient
 from bot.places import exists, refuse_foreign, socket_path
 from bot.state import State, database_path, state_folder
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.app import House
-    from bot.settings import Settings
+    from bot.settings.fields import Settings
 
 Leave = Callable[[], object]
 
@@ -61,7 +61,7 @@ def alone(settings: Settings, *, http: bool = False) -> Iterator[LocalClient]:
 
 async def _serve(settings: Settings, state: State, opened: Future[Leave], *, http: bool) -> None:
     from bot.app import House
-    from bot.local_socket import LocalSocket
+    from bot.local.server import LocalSocket
 
     loop, left = asyncio.get_running_loop(), asyncio.Event()
     async with AsyncExitStack() as stack:

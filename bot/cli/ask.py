@@ -12,7 +12,7 @@ from bot.cli.interrupt import cancelling
 from bot.cli.reach import reached
 from bot.cli.told import Told, Verb
 from bot.live import Event, Finished
-from bot.local_wire import LINE_BYTES, RemoteError
+from bot.local.wire import LINE_BYTES, RemoteError
 
 if TYPE_CHECKING:
     from adapters.types import Reply

@@ -11,13 +11,13 @@ from bot.cli.ask import locale
 from bot.cli.interrupt import cancelling
 from bot.cli.reach import reached
 from bot.cli.told import Told, Verb
-from bot.local_wire import RemoteError
+from bot.local.wire import RemoteError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from adapters.types import Reply
-    from bot.local_client import LocalClient
+    from bot.local.client import LocalClient
 
 _LEAVE = frozenset({"/quit", "/exit"})
 

@@ -8,10 +8,10 @@ import click
 
 from bot.cli.told import Told, Verb
 from bot.errors import SettingsError
-from bot.settings_problems import shown
+from bot.settings.problems import shown
 
 if TYPE_CHECKING:
-    from bot.settings_sources import Loaded
+    from bot.settings.sources import Loaded
 
 
 @click.group()
@@ -35,7 +35,7 @@ def check(told: Told) -> None:
 @verb.command(cls=Verb)
 def example() -> None:
     """Print a documented settings file with every default."""
-    from bot.settings_example import example as text
+    from bot.settings.example import example as text
 
     click.echo(text(), nl=False)
 
@@ -57,7 +57,7 @@ def path(told: Told) -> None:
 def _value(value: object) -> str:
     from pydantic import SecretStr
 
-    from bot.settings_example import toml
+    from bot.settings.example import toml
 
     if isinstance(value, SecretStr):
         return "(set, not shown)"
@@ -66,7 +66,7 @@ def _value(value: object) -> str:
 
 def _check_deeply(loaded: Loaded) -> None:
     """What takes too long to check at every start: the meaning of cron lines, and that folders are there."""
-    from bot.settings_rules import cron_lines
+    from bot.settings.rules import cron_lines
 
     for key, line in cron_lines(loaded.settings):
         _check_cron(shown(key), line)

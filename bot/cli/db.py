@@ -21,7 +21,7 @@ def verb() -> None:
 @click.pass_obj
 def upgrade(told: Told) -> None:
     """Bring the database to this program's version, after a verified backup. `grillon run` does the same at its start."""
-    from bot.schema import prepare
+    from bot.database.schema import prepare
     from bot.tables import REVISION
 
     with State.claim(existing_state(told.load().settings)) as state:
@@ -57,7 +57,7 @@ def restore(told: Told, file: Path) -> None:
 
     What was waiting in it expires instead of being answered late, and who was forgotten since stays forgotten.
     """
-    from bot.restore import restore as bring_back
+    from bot.database.restore import restore as bring_back
 
     settings = told.load().settings
     with State.claim(existing_state(settings, or_empty=True)) as state:

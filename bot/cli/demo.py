@@ -13,8 +13,8 @@ from bot.cli.told import Told, Verb
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bot.local_client import LocalClient
-    from bot.settings import Settings
+    from bot.local.client import LocalClient
+    from bot.settings.fields import Settings
 
 HANDBOOK = Path(__file__).parent.parent / "demo" / "handbook"
 QUESTIONS = ("Quel jour passe le camion pour le bac jaune ?", "What is the name of the Wi-Fi network for guests?")
@@ -47,7 +47,7 @@ def verb(told: Told, port: int) -> None:
 
 def demo_settings(state: Path, port: int) -> Settings:
     """The settings of the demonstration: the handbook, for everyone, with the models that come along."""
-    from bot.settings import HttpConfig, Settings
+    from bot.settings.fields import HttpConfig, Settings
     from knowledge.config import ChatModelConfig, CollectionConfig, EmbeddingConfig
 
     return Settings(

@@ -10,8 +10,8 @@ from bot.cli.told import Told, Verb
 from bot.errors import GrillonError, SettingsError
 
 if TYPE_CHECKING:
-    from bot.doctor import Finding
-    from bot.settings_sources import Loaded
+    from bot.doctor.installation import Finding
+    from bot.settings.sources import Loaded
 
 _MARKS = {"fine": ("ok", "green"), "warning": ("warn", "yellow"), "wrong": ("WRONG", "red")}
 
@@ -30,38 +30,38 @@ def verb(told: Told) -> int:
 
 
 def _findings(told: Told) -> list[Finding]:
-    from bot import doctor
+    from bot.doctor import installation
 
     try:
         loaded = told.load()
     except SettingsError as error:
-        return [doctor.Finding("settings", "wrong", str(error), "correct it; `grillon config example` shows every key")]
-    return [_settings(loaded), *(doctor.Finding("settings", "warning", text) for text in loaded.warnings), *_house(loaded)]
+        return [installation.Finding("settings", "wrong", str(error), "correct it; `grillon config example` shows every key")]
+    return [_settings(loaded), *(installation.Finding("settings", "warning", text) for text in loaded.warnings), *_house(loaded)]
 
 
 def _settings(loaded: Loaded) -> Finding:
-    from bot import doctor
+    from bot.doctor import installation
     from bot.places import searched_files
 
     if loaded.path is not None:
-        return doctor.fine("settings", str(loaded.path.absolute()))
+        return installation.fine("settings", str(loaded.path.absolute()))
     remedy = f"grillon config example > {searched_files()[1]}"
-    return doctor.Finding("settings", "warning", "there is no settings file, the defaults are in force", remedy)
+    return installation.Finding("settings", "warning", "there is no settings file, the defaults are in force", remedy)
 
 
 def _house(loaded: Loaded) -> list[Finding]:
-    from bot import doctor, examination
-    from bot.local_client import LocalClient
+    from bot.doctor import examination, installation
+    from bot.local.client import LocalClient
     from bot.places import daemon_sockets
 
     try:
         client = LocalClient.find(daemon_sockets(loaded.settings))
     except GrillonError as error:
-        return [doctor.Finding("daemon", "wrong", str(error)), *examination.alone(loaded.settings)]
+        return [installation.Finding("daemon", "wrong", str(error)), *examination.alone(loaded.settings)]
     if client is None:
-        stopped = doctor.Finding("daemon", "warning", "it does not run", "systemctl start grillon, or: grillon run")
+        stopped = installation.Finding("daemon", "warning", "it does not run", "systemctl start grillon, or: grillon run")
         return [stopped, *examination.alone(loaded.settings)]
     with client:
         status = client.call("status")
-        found = [doctor.Finding(**values) for values in client.call("examine")]
-    return [doctor.fine("daemon", f"runs as process {status['pid']}"), *found]
+        found = [installation.Finding(**values) for values in client.call("examine")]
+    return [installation.fine("daemon", f"runs as process {status['pid']}"), *found]

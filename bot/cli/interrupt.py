@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import FrameType
 
-    from bot.local_client import LocalClient
+    from bot.local.client import LocalClient
 
 
 @contextmanager

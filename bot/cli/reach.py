@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from bot.cli.alone import alone, existing_state
 from bot.errors import GrillonError
-from bot.local_client import LocalClient
+from bot.local.client import LocalClient
 from bot.places import daemon_sockets
 from bot.state import State
 
 if TYPE_CHECKING:
     from bot.cli.told import Told
-    from bot.codes import Codes
-    from bot.people import People
-    from bot.settings import Settings
+    from bot.people.codes import Codes
+    from bot.people.people import People
+    from bot.settings.fields import Settings
     from bot.tokens import Tokens
 
 
@@ -65,10 +65,10 @@ class _Papers:
 
 
 async def _on_paper(settings: Settings, verb: str, params: dict[str, Any]) -> Any:  # noqa: ANN401 -- JSON values
-    from bot.codes import Codes
-    from bot.database import Database
-    from bot.local_verbs import PAPERS
-    from bot.people import People
+    from bot.database.database import Database
+    from bot.local.verbs import PAPERS
+    from bot.people.codes import Codes
+    from bot.people.people import People
     from bot.tokens import Tokens
 
     with State.claim(existing_state(settings)) as state:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from bot.settings_sources import Loaded
+    from bot.settings.sources import Loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Told:
 
     def load(self) -> Loaded:
         """The settings in force. Raises `SettingsError`."""
-        from bot.settings_sources import load_settings
+        from bot.settings.sources import load_settings
 
         return load_settings(self.config, state=self.state)
 

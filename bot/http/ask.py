@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from adapters.types import Message, Reply
     from bot.http.house import HouseLike
-    from bot.people import Person
-    from bot.settings import HttpConfig
+    from bot.people.people import Person
+    from bot.settings.fields import HttpConfig
 
 _REPEATED = "collections"
 """The one field of a query that may come several times."""

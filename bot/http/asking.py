@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from bot.http.house import Line
-    from bot.people import Person
+    from bot.people.people import Person
 
 _KEY_CHARS = 255
 

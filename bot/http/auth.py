@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from bot.http.house import Keys
-    from bot.people import Person
+    from bot.people.people import Person
 
 
 async def person_of(request: web.BaseRequest, keys: Keys) -> Person:

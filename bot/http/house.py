@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from adapters.types import Message
     from bot.live import Event
-    from bot.people import Person
+    from bot.people.people import Person
     from bot.telemetry import Telemetry
 
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from adapters.types import Message, Reply
     from bot.http.house import HouseLike
-    from bot.people import Person
-    from bot.settings import HttpConfig
+    from bot.people.people import Person
+    from bot.settings.fields import HttpConfig
 
 MODEL = "grillon"
 """The name under which the assistant, its documents included, is listed. The model behind it is accepted too."""

@@ -18,7 +18,7 @@ from bot.http.events import stopping
 from bot.http.openai import OpenAIRoutes
 from bot.http.openapi import openapi
 from bot.http.status import StatusRoutes
-from bot.people import Person
+from bot.people.people import Person
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
 
     from bot.http.house import HouseLike
-    from bot.settings import HttpConfig
+    from bot.settings.fields import HttpConfig
 
 Handler = Callable[[web.BaseRequest, Person], Awaitable[web.StreamResponse]]
 OpenHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

@@ -14,7 +14,7 @@ from bot.telemetry import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from bot.http.house import HouseLike
-    from bot.people import Person
+    from bot.people.people import Person
 
 
 class StatusRoutes:

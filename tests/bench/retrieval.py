@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.database import Database
+from bot.database.database import Database
 from knowledge.config import CollectionConfig, EmbeddingConfig, KnowledgeConfig
 from knowledge.fulltext import search, words_of
 from knowledge.library import Library

@@ -15,14 +15,14 @@ from pydantic import Field
 
 from adapters.config import Id, PlatformConfig
 from adapters.types import Message, Said
-from bot.codes import Codes
-from bot.database import Database
-from bot.gate import Gate
-from bot.identities import Identity
+from bot.database.database import Database
 from bot.inbox import Inbox, space_of
 from bot.inbox_rows import Pending
-from bot.people import People, Person
-from bot.settings import LimitsConfig, PersonConfig
+from bot.people.codes import Codes
+from bot.people.gate import Gate
+from bot.people.identities import Identity
+from bot.people.people import People, Person
+from bot.settings.fields import LimitsConfig, PersonConfig
 
 ANNA, BEN = PersonConfig(name="anna", owner=True), PersonConfig(name="ben")
 _CODE = re.compile(r"\b[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{5}\b")

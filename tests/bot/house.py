@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.types import Live, Message, Origin, Part, Reply
-from bot.database import Database
+from bot.database.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import Door, PullDoor
 from bot.inbox import Inbox
 from bot.live import Event, Finished, NewTurn, Outcome, Received, Step, Words
-from bot.people import People, Person
-from bot.settings import LimitsConfig, PersonConfig
+from bot.people.people import People, Person
+from bot.settings.fields import LimitsConfig, PersonConfig
 
 Answer = Callable[[Received], AsyncGenerator[Step | Words | Outcome]]
 

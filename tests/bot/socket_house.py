@@ -11,13 +11,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from adapters.types import Platform
-from bot.codes import Codes
-from bot.database import Database
+from bot.database.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
-from bot.local_socket import LocalSocket
-from bot.people import People, Person
-from bot.settings import Settings
+from bot.local.server import LocalSocket
+from bot.people.codes import Codes
+from bot.people.people import People, Person
+from bot.settings.fields import Settings
 from bot.state import State
 from bot.tokens import Tokens
 from knowledge.library import IndexReport, Progress

@@ -14,10 +14,10 @@ import pytest
 from adapters.types import Reply
 from bot.cli.alone import alone
 from bot.command_line import main
-from bot.database import Database
+from bot.database.database import Database
 from bot.errors import StateInUseError
 from bot.live import Finished
-from bot.settings import Settings
+from bot.settings.fields import Settings
 from bot.state import State, owner_pid
 from tests.rigs.ollama import Ollama
 

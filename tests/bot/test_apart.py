@@ -14,11 +14,11 @@ import pytest
 
 from adapters.types import Message, Reply
 from bot.errors import CannotError
-from bot.identities import Identity
 from bot.live import NewTurn
 from bot.memory import Memory
-from bot.people import Person
-from bot.settings import PersonConfig
+from bot.people.identities import Identity
+from bot.people.people import Person
+from bot.settings.fields import PersonConfig
 from knowledge.scope import scope_of
 from tests.bot.doorstep import ANNA, Doorstep, message, opened
 

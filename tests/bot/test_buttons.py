@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adapters.types import Reply, Source
 from bot.buttons import Buttons, Meant
 from bot.inbox_rows import Pending
-from bot.people import Person
+from bot.people.people import Person
 from tests.bot.house import message, open_house
 
 BUTTONS = Buttons(b"k" * 32)

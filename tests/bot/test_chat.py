@@ -21,8 +21,8 @@ from bot.cli.ask import as_values
 from bot.cli.printing import printable
 from bot.http.ask import AskRoutes
 from bot.live import NewTurn, Outcome, Received, Step, Words
-from bot.local_wire import event_of, event_values, reply_of
-from bot.settings import HttpConfig
+from bot.local.wire import event_of, event_values, reply_of
+from bot.settings.fields import HttpConfig
 from tests.bot.house import Gated, Told
 from tests.bot.socket_house import served
 

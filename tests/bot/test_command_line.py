@@ -18,11 +18,11 @@ import click
 import pytest
 
 from bot import command_line
-from bot.backup import backups
 from bot.command_line import main
-from bot.database import Database
+from bot.database.backup import backups
+from bot.database.database import Database
 from bot.errors import DatabaseError, GrillonError, NewerDatabaseError
-from bot.settings_example import example
+from bot.settings.example import example
 from bot.state import State
 
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from bot.commands import COMMANDS, _plain, help_text, specs, typed, wished
-from bot.sentences import Language
-from bot.smalltalk import smalltalk
+from bot.speech.sentences import Language
+from bot.speech.smalltalk import smalltalk
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from adapters.types import NotSentError, RefusedError, Reply, UnknownError
 from bot.errors import DatabaseError, RejectedError
 from bot.live import Finished, NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
-from bot.sentences import say
+from bot.speech.sentences import say
 from tests.bot.house import Gated, PushDoor, Told, message, open_house
 
 

@@ -15,11 +15,11 @@ import pytest
 from sqlalchemy import text
 
 from adapters.types import Message, Reply
-from bot.database import Database
+from bot.database.database import Database
 from bot.forget import Forget, journal_path, person_digest, read_journal
 from bot.live import NewTurn, Outcome, Received, Step, Words
-from bot.people import Person
-from bot.settings import PersonConfig
+from bot.people.people import Person
+from bot.settings.fields import PersonConfig
 from tests.bot.doorstep import message as said_by
 from tests.bot.doorstep import opened
 from tests.bot.house import House, PushDoor, Told, message, open_house
@@ -180,7 +180,7 @@ async def test_a_declared_person_comes_back_as_a_new_one(tmp_path: Path) -> None
 _KILLED = """
 import asyncio, os, pathlib, signal, sys
 from bot import forget
-from bot.database import Database
+from bot.database.database import Database
 
 async def main():
     database = await Database.open(pathlib.Path(sys.argv[1]))

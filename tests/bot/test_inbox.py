@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from adapters.types import Part, Reply
-from bot.database import Database
+from bot.database.database import Database
 from bot.inbox import Inbox, space_of
 from bot.live import NewTurn
 from bot.outbox import Outgoing
-from bot.people import People, Person
-from bot.settings import LimitsConfig, PersonConfig
+from bot.people.people import People, Person
+from bot.settings.fields import LimitsConfig, PersonConfig
 from bot.stored import dump, load_message, load_reply
 from tests.bot.house import Gated, PushDoor, message, open_house
 

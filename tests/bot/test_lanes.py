@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bot.inbox_rows import Pending
 from bot.lanes import Lanes, Suspects
-from bot.people import Person
+from bot.people.people import Person
 from tests.bot.house import message
 
 PEOPLE, EACH = 3, 2

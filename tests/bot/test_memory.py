@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from adapters.types import Reply, Source
-from bot.database import Database
+from bot.database.database import Database
 from bot.inbox import Inbox
 from bot.live import NewTurn
 from bot.memory import Memory, _cut
-from bot.people import People, Person
-from bot.settings import LimitsConfig, PersonConfig
+from bot.people.people import People, Person
+from bot.settings.fields import LimitsConfig, PersonConfig
 from tests.bot.house import message
 
 LATER = 2e9

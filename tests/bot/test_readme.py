@@ -9,8 +9,8 @@ import pytest
 
 from bot.command_line import _VERBS
 from bot.commands import COMMANDS
-from bot.settings import Settings
-from bot.settings_sources import load_settings, secret_keys
+from bot.settings.fields import Settings
+from bot.settings.sources import load_settings, secret_keys
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from bot.drop_in import drop_in
-from bot.settings import DaemonConfig
-from bot.settings_sources import load_settings
+from bot.settings.fields import DaemonConfig
+from bot.settings.sources import load_settings
 from bot.systemd import Notifier
 
 UNIT = Path(__file__).parents[2] / "systemd" / "grillon.service"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.database import Database
+from bot.database.database import Database
 from bot.errors import SettingsError
-from bot.people import People
-from bot.settings import PersonConfig
+from bot.people.people import People
+from bot.settings.fields import PersonConfig
 from bot.tokens import Tokens
 
 ANNA, BEN = PersonConfig(name="anna", owner=True), PersonConfig(name="ben")

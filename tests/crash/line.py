@@ -14,13 +14,13 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 from adapters.types import Live, Message, Origin, Part, Reply
-from bot.database import Database
+from bot.database.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import Door, PullDoor
 from bot.inbox import Inbox
 from bot.live import Finished, NewTurn, Outcome, Received, Words
-from bot.people import People, Person
-from bot.settings import LimitsConfig, PersonConfig
+from bot.people.people import People, Person
+from bot.settings.fields import LimitsConfig, PersonConfig
 
 PEOPLE = ("anna", "ben")
 

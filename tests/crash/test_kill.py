@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.backup import verify
+from bot.database.backup import verify
 from tests.crash import test_line
 from tests.crash.crowd import SETTINGS, Crowd
 from tests.rigs.daemon import Daemon

@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from bot.local_wire import LINE_BYTES
+from bot.local.wire import LINE_BYTES
 from tests.rigs.daemon import Daemon
 
 _numbers = itertools.count(1)

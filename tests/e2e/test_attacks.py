@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.sentences import say
+from bot.speech.sentences import say
 from tests.adapters.discord_reader import seen
 from tests.adapters.test_outputs import output
 from tests.bot.test_forget import found_in

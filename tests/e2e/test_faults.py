@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from bot.sentences import say
+from bot.speech.sentences import say
 from tests.e2e.doors import DOORS, Said, by_http, fresh
 from tests.rigs.daemon import Daemon, free_port
 from tests.rigs.ollama import Ollama

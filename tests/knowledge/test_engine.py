@@ -10,7 +10,7 @@ import pytest_asyncio
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.response.schema import Response
 
-from bot.database import Database
+from bot.database.database import Database
 from knowledge.config import ChatModelConfig, CollectionConfig, EmbeddingConfig, KnowledgeConfig
 from knowledge.engine import CitingQueryEngine, Question
 from knowledge.errors import ModelBrokenError

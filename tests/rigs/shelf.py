@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from bot.database import Database
+from bot.database.database import Database
 from knowledge.config import CollectionConfig, EmbeddingConfig, KnowledgeConfig
 from knowledge.library import Library
 from tests.rigs.embedder import HashedEmbedder

@@ -17,8 +17,8 @@ from adapters.types import Reply, Source
 from bot.dispatch import Dispatcher
 from bot.http.server import HttpDoor
 from bot.live import Event, Outcome, Received, Restarted, Step, Words
-from bot.people import Person
-from bot.settings import HttpConfig
+from bot.people.people import Person
+from bot.settings.fields import HttpConfig
 from bot.telemetry import Telemetry
 from bot.tokens import Tokens
 from tests.bot.house import open_house

@@ -16,9 +16,9 @@ from bot.http.body import json_response
 from bot.http.errors import STATUS
 from bot.http.openapi import openapi
 from bot.http.server import HttpDoor
-from bot.people import Person
+from bot.people.people import Person
 from bot.replies import _MODEL_ERRORS
-from bot.settings import HttpConfig
+from bot.settings.fields import HttpConfig
 from tests.bot.http.door import Open, open_door
 
 HEAD = b"Host: x\r\nConnection: close\r\n"

@@ -1,0 +1,1 @@
+"""The database file: opened, made ready, migrated, backed up and brought back."""

@@ -1,0 +1,195 @@
+"""The daemon's local socket: connections of verbs, and one task for each of their requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import orjson
+
+from bot.errors import GrillonError, RejectedError
+from bot.local.access import Peer, bind, peer_of
+from bot.local.house import House, Request, Values
+from bot.local.verbs import FOR_ALL, HOUSE, PAPERS
+from bot.local.wire import LINE_BYTES, error_values, line
+from knowledge.errors import KnowledgeError
+
+_log = logging.getLogger(__name__)
+_CONNECTIONS = 64
+_NOBODY = "your account is nobody here: the owner declares it as `unix_user` in [[people]]"
+_PATIENCE_S = 5.0
+_AT_ONCE = 16
+"""Requests of one connection in progress."""
+
+
+class LocalSocket:
+    """The open socket, as an async context manager."""
+
+    def __init__(self, house: House, path: Path) -> None:
+        self._house = house
+        self._path = path
+        self._connections: dict[_Connection, asyncio.Task[None]] = {}
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        """Listen. Raises `SettingsError`, `StateInUseError`."""
+        listening = await asyncio.to_thread(bind, self._path, self._house.settings)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=LINE_BYTES)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop_receiving()
+        tasks = list(self._connections.values())
+        for connection, task in self._connections.items():
+            connection.keep_questions()
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def stop_receiving(self) -> None:
+        """Take no new connection and no new request; what is being answered goes on."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            self._path.unlink(missing_ok=True)
+        for connection in self._connections:
+            connection.receiving = False
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        settings = self._house.settings
+        try:
+            peer = await peer_of(writer.get_extra_info("socket"), self._house.people, settings.socket.group)
+            if peer is None:
+                await _turn_away(reader, writer, "forbidden", _NOBODY)
+            elif len(self._connections) >= _CONNECTIONS or self._server is None:
+                await _turn_away(reader, writer, "queue_full", "the daemon takes no more connections; try again in a moment")
+            else:
+                await self._connected(_Connection(self._house, peer, reader, writer))
+        except* ConnectionError:
+            _log.debug("a local connection was lost")
+        finally:
+            writer.close()
+
+    async def _connected(self, connection: _Connection) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections[connection] = task
+        try:
+            await connection.serve()
+        except asyncio.CancelledError:
+            if self._server is not None:
+                raise
+            # We are leaving. `asyncio` 3.11 would print a traceback for a handler that ends as cancelled (gh-110894).
+        finally:
+            del self._connections[connection]
+
+
+class _Connection:
+    """One verb at the other end."""
+
+    def __init__(self, house: House, peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._house = house
+        self._peer = peer
+        self._reader = reader
+        self._writer = writer
+        self._running: dict[int, tuple[Request, asyncio.Task[None]]] = {}
+        self._ended: set[int] = set()
+        self.receiving = True
+
+    async def serve(self) -> None:
+        """Read requests until the other end leaves; what it left unfinished is cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            while (values := await self._read()) is not None:
+                await self._take(values, tasks)
+            for _, task in self._running.values():
+                task.cancel()
+
+    def keep_questions(self) -> None:
+        """The daemon leaves, not the person: questions are answered after its restart."""
+        for request, _ in self._running.values():
+            request.keep = True
+
+    async def _read(self) -> Values | None:
+        """The next request, None at the end. A line that is no request ends the connection: nothing after it could be trusted."""
+        try:
+            text = await self._reader.readline()
+            values: Any = orjson.loads(text) if text else None
+        except ValueError:  # beyond the limit, or not JSON
+            values = {}
+        if values is None or _wellformed(values):
+            return cast("Values | None", values)
+        await _refuse(self._writer, "binary", f"that was no request: one JSON object a line, at most {LINE_BYTES} bytes")
+        return None
+
+    async def _take(self, values: Values, tasks: asyncio.TaskGroup) -> None:
+        number, verb = values["id"], values["verb"]
+        if verb == "cancel":
+            self._cancel(number)
+        elif problem := self._problem(number, verb):
+            await self._send({"id": number, **error_values(problem)})
+        else:
+            request = Request(self._peer, values.get("params", {}))
+            task = tasks.create_task(self._answer(number, verb, request), name=f"local {verb}")
+            self._running[number] = request, task
+            task.add_done_callback(lambda _: self._running.pop(number, None))
+
+    def _cancel(self, number: int) -> None:
+        if number in self._running:
+            self._ended.add(number)
+            self._running[number][1].cancel()
+
+    def _problem(self, number: int, verb: str) -> GrillonError | None:
+        """Why a request is not taken."""
+        if verb not in HOUSE and verb not in PAPERS:
+            return RejectedError("unknown_verb", f"the daemon knows no verb {verb!r}: it may be older than this program")
+        if verb not in FOR_ALL and not self._peer.trusted:
+            remedy = "use sudo, or have `group` in [socket] name a group of yours"
+            return RejectedError("forbidden", f"only the owner of this machine may do that: {remedy}", 403)
+        if not self.receiving:
+            return RejectedError("stopping", "the daemon is stopping; ask again when it is back", 503)
+        if number in self._running or len(self._running) >= _AT_ONCE:
+            return RejectedError("queue_full", f"at most {_AT_ONCE} requests at once, each with its own number", 429)
+        return None
+
+    async def _answer(self, number: int, verb: str, request: Request) -> None:
+        try:
+            if verb in PAPERS:
+                await self._send({"id": number, "result": await PAPERS[verb](self._house, request.params)})
+                return
+            async with aclosing(HOUSE[verb](self._house, request)) as lines:
+                async for values in lines:
+                    await self._send({"id": number, **values})
+        except (GrillonError, KnowledgeError) as error:
+            await self._send({"id": number, **error_values(error)})
+        except asyncio.CancelledError:
+            if number not in self._ended:
+                raise
+            self._ended.discard(number)
+            await self._send({"id": number, **error_values(RejectedError("cancelled", "cancelled"))})
+
+    async def _send(self, values: Values) -> None:
+        self._writer.write(line(values))
+        await self._writer.drain()
+
+
+def _wellformed(values: object) -> bool:
+    if not isinstance(values, dict) or not isinstance(values.get("params", {}), dict):
+        return False
+    return isinstance(values.get("id"), int) and isinstance(values.get("verb"), str)
+
+
+async def _turn_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, code: str, sentence: str) -> None:
+    """Refuse, then hear the request out: closing before it came would take our sentence away with it."""
+    await _refuse(writer, code, sentence)
+    with suppress(TimeoutError, ValueError):
+        async with asyncio.timeout(_PATIENCE_S):
+            await reader.readline()
+
+
+async def _refuse(writer: asyncio.StreamWriter, code: str, sentence: str) -> None:
+    """Say why to whoever connected, before the connection is closed."""
+    writer.write(line({"id": None, **error_values(RejectedError(code, sentence))}))
+    await writer.drain()

@@ -1,0 +1,1 @@
+"""What commands do, once a person has typed them."""

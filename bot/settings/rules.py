@@ -1,0 +1,149 @@
+"""What no single field can say of itself: unique names, known readers, cron lines, sizes that fit into each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from bot.errors import SettingsError
+from bot.settings.problems import Key, did_you_mean, shown
+
+if TYPE_CHECKING:
+    from bot.settings.fields import Settings
+
+_NUMBER_OR_NAME = r"(?:\d+|[a-z]{3})"
+_ITEM = rf"(?:\*|{_NUMBER_OR_NAME}(?:-{_NUMBER_OR_NAME})?)(?:/\d+)?"
+_CRON = re.compile(rf"\s*{_ITEM}(?:,{_ITEM})*(?:\s+{_ITEM}(?:,{_ITEM})*){{4}}\s*", re.IGNORECASE)
+_GROUP_READER = re.compile(r"(discord)-role:[0-9]+|chat:(?:(telegram):-?[0-9]+|(discord):[0-9]+)")
+_IDENTITY = re.compile(r"(?:discord|telegram):[1-9]\d{0,19}", re.ASCII)
+_RESERVED = frozenset({"everyone", "owner"})
+
+Problem = tuple[Key, str]
+
+
+def check(settings: Settings, sources: Mapping[Key, str]) -> None:
+    """Raise `SettingsError` for the first broken rule, saying where the value came from."""
+    for rule in (_people, _collections, _readers, _cron_lines, _sizes, _addresses, _webhook):
+        for key, problem in rule(settings):
+            raise SettingsError(f"{_where(key, sources)}: {problem}")
+
+
+def warnings(settings: Settings, sources: Mapping[Key, str]) -> Iterator[str]:
+    """What may be meant, but does nothing as it is."""
+    for key, problem in (*_absent(settings), *_unheard(settings)):
+        yield f"{_where(key, sources)}: {problem}"
+
+
+def _where(key: Key, sources: Mapping[Key, str]) -> str:
+    above = (key[:length] for length in range(len(key), 0, -1))
+    return next((sources[part] for part in above if part in sources), "the settings")
+
+
+def cron_lines(settings: Settings) -> Iterator[tuple[Key, str]]:
+    """Every cron line of the settings with its key."""
+    for number, collection in enumerate(settings.collections):
+        yield ("collections", number, "schedule"), collection.schedule
+    for name in ("backup", "check", "prune"):
+        yield ("schedule", name), getattr(settings.schedule, name)
+
+
+def _people(settings: Settings) -> Iterator[Problem]:
+    for number, person in enumerate(settings.people):
+        if person.name.casefold() in _RESERVED or ":" in person.name:
+            yield (
+                ("people", number, "name"),
+                f"a person cannot be called {person.name!r}: everyone, owner and names with a colon are taken",
+            )
+    yield from _identities(settings)
+    yield from _twice("people", "name", [person.name.casefold() for person in settings.people])
+    yield from _twice("people", "unix_user", [person.unix_user for person in settings.people])
+
+
+def _identities(settings: Settings) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for number, person in enumerate(settings.people):
+        for identity in person.identities:
+            key = ("people", number, "identities")
+            if not _IDENTITY.fullmatch(identity):
+                yield (
+                    key,
+                    f"{person.name} has an identity {identity!r}; one is written telegram:ID or discord:ID, the ID in digits",
+                )
+            if identity in seen:
+                yield key, f"{seen[identity]} and {person.name} have the same identity {identity!r}; it is one person's"
+            seen[identity] = person.name
+
+
+def _collections(settings: Settings) -> Iterator[Problem]:
+    yield from _twice("collections", "name", [collection.name for collection in settings.collections])
+
+
+def _twice(table: str, field: str, values: list[str] | list[str | None]) -> Iterator[Problem]:
+    for number, value in enumerate(values):
+        if value is not None and value in values[:number]:
+            yield (table, number, field), f"two {table} have the same {field} {value!r}; each needs its own"
+
+
+def _readers(settings: Settings) -> Iterator[Problem]:
+    people = {person.name for person in settings.people}
+    for number, collection in enumerate(settings.collections):
+        for reader in collection.readers:
+            if reader not in people | {"everyone"} and not _GROUP_READER.fullmatch(reader):
+                known = did_you_mean(reader, people | {"everyone", "discord-role:ID", "chat:discord:ID", "chat:telegram:ID"})
+                yield (
+                    ("collections", number, "readers"),
+                    f"the collection {collection.name} has an unknown reader {reader!r}; {known}",
+                )
+
+
+def _cron_lines(settings: Settings) -> Iterator[Problem]:
+    for key, line in cron_lines(settings):
+        if not _CRON.fullmatch(line):
+            allowed = "five fields: minute, hour, day of the month, month, day of the week, as in `30 3 * * *`"
+            yield key, f"`{shown(key)}` is {line!r}; a cron line has {allowed}"
+
+
+def _sizes(settings: Settings) -> Iterator[Problem]:
+    model, retrieval = settings.model, settings.retrieval
+    if model.answer_tokens > model.context_window // 2:
+        allowed = f"at most half of the context window of {model.context_window}"
+        yield ("model", "answer_tokens"), f"`model.answer_tokens` is {model.answer_tokens}; {allowed}"
+    if retrieval.chunk_overlap > retrieval.chunk_tokens // 2:
+        allowed = f"at most half of the {retrieval.chunk_tokens} tokens of a chunk"
+        yield ("retrieval", "chunk_overlap"), f"`retrieval.chunk_overlap` is {retrieval.chunk_overlap}; {allowed}"
+
+
+def _addresses(settings: Settings) -> Iterator[Problem]:
+    for name, section in (("model", settings.model), ("embedding", settings.embedding)):
+        if not re.match(r"https?://[^\s/]+", section.address):
+            yield (name, "address"), f"`{name}.address` is {section.address!r}; it begins with http:// or https://"
+
+
+def _webhook(settings: Settings) -> Iterator[Problem]:
+    if settings.telegram.mode == "webhook" and not settings.http.enabled:
+        yield ("telegram", "mode"), "`telegram.mode` is webhook, which comes in by the HTTP door; `http.enabled` is false"
+
+
+def _absent(settings: Settings) -> Iterator[Problem]:
+    """Readers on a platform of which nothing is set. A token may be a credential, which the service alone sees."""
+    sections = {"telegram": settings.telegram, "discord": settings.discord}
+    untouched = {name for name, section in sections.items() if section == type(section)()}
+    for number, collection in enumerate(settings.collections):
+        for reader in collection.readers:
+            found = _GROUP_READER.fullmatch(reader)
+            platform = next(filter(None, found.groups()), "") if found else ""
+            if platform in untouched:
+                yield (
+                    ("collections", number, "readers"),
+                    f"{reader!r} may read {collection.name}, but nothing is set under [{platform}]: nobody comes in there",
+                )
+
+
+def _unheard(settings: Settings) -> Iterator[Problem]:
+    discord = settings.discord
+    if discord.free_chats and not discord.message_content:
+        yield (
+            ("discord", "free_chats"),
+            "`discord.free_chats` need `discord.message_content = true`, and the intent in the developer portal",
+        )
