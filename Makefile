@@ -15,10 +15,10 @@ demo: $(READY)  ## index a small handbook with the embedded model and ask it a q
 
 # Two processes: one waits for a daemon while the other computes. A file stays in one of them, with the daemon its tests share.
 test: $(READY) debian lint  ## every test and check, in under ten minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 full: $(READY) debian  ## the slow loops in their full size, in under an hour
-	$(BIN)/python -m pytest -m full -n 2 --dist loadfile -rP --timeout=3600
+	$(BIN)/python -m pytest -m full -n 2 --dist loadfile --no-loadscope-reorder -rP --timeout=3600
 
 hours: $(READY) debian  ## what takes the platforms' own time: a day of crashes, a model of twenty minutes
 	$(BIN)/python -m pytest -m hours -n 2 -rP --timeout=14400
