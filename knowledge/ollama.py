@@ -18,9 +18,10 @@ from knowledge.errors import (
     ModelUnfitError,
     ModelUnreachableError,
 )
-from knowledge.llamaindex import ArrayEmbedding, StreamedChat, untraced
-from knowledge.models import Fingerprint, Health, Piece, Turn
+from knowledge.llamaindex import StreamedChat, untraced
+from knowledge.models import Health, Piece, Turn
 from knowledge.ollama_server import OllamaServer
+from knowledge.served import ServedEmbedding
 from knowledge.tokens import bound
 from knowledge.wire import Wire
 
@@ -33,7 +34,6 @@ _counted = lru_cache(maxsize=512)(bound)
 """The fixed words and the turns come back with every question."""
 _NANO = 1e-9
 _LINES_BEYOND = 16
-_FLOATS_A_CALL = 65_536
 
 
 class OllamaChat(StreamedChat):
@@ -152,53 +152,21 @@ def _message(turn: Turn) -> dict[str, Any]:
     return {**said, "images": list(turn.images)} if turn.images else said
 
 
-class OllamaEmbedder(ArrayEmbedding):
+class OllamaEmbedder(ServedEmbedding):
     """An embedding model of an Ollama server; LlamaIndex's own costs 3 to 5 ms of CPU a call and lets long texts be cut."""
 
-    _config: EmbeddingConfig = PrivateAttr()
-    _wire: Wire = PrivateAttr()
     _server: OllamaServer = PrivateAttr()
-    _fingerprint: Fingerprint | None = PrivateAttr(default=None)
 
     def __init__(self, config: EmbeddingConfig) -> None:
-        super().__init__(name=config.name, window=config.window, model_name=config.name, embed_batch_size=config.batch)
-        self._config = config
-        self._wire = Wire(config.address, config.name)
+        super().__init__(config, Wire(config.address, config.name))
         self._server = OllamaServer(self._wire, config.remote, timeout_s=config.timeout_s)
-
-    async def fingerprint(self) -> Fingerprint:
-        """Digest from the server's list, dimension from a vector. Raises the `ModelError` family."""
-        if self._fingerprint is None:
-            digest = await self._server.digest()
-            dimension = (await self._embed(["a"])).shape[1]
-            prefixes = (self._config.query_prefix, self._config.passage_prefix)
-            self._fingerprint = Fingerprint(self.name, digest, dimension, prefixes)
-        return self._fingerprint
-
-    async def query(self, text: str) -> NDArray[np.float32]:
-        """Vector of a question: `knowledge.models.Embedder`."""
-        vector: NDArray[np.float32] = (await self._embed([self._config.query_prefix + text]))[0]
-        return vector
-
-    async def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of passages, one call at a time; each answer is small enough to be read within milliseconds."""
-        dimension = (await self.fingerprint()).dimension
-        size = max(1, min(self._config.batch, _FLOATS_A_CALL // dimension))
-        prefixed = [self._config.passage_prefix + text for text in texts]
-        rows = [await self._embed(prefixed[start : start + size]) for start in range(0, len(prefixed), size)]
-        return np.concatenate(rows) if rows else np.empty((0, dimension), np.float32)
-
-    def count(self, text: str) -> int:
-        """Upper bound of the tokens of `text`: Ollama has no route that counts."""
-        return bound(text)
 
     async def check(self) -> Health:
         """Ask the server for version, model, capabilities and memory. Never raises a `ModelError`."""
         return await self._server.health("embedding", self.window)
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._wire.close()
+    async def _digest(self) -> str:
+        return await self._server.digest()
 
     async def _embed(self, texts: list[str]) -> NDArray[np.float32]:
         config = self._config

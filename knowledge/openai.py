@@ -11,8 +11,9 @@ from pydantic import PrivateAttr
 from knowledge.config import ChatModelConfig, EmbeddingConfig
 from knowledge.deadlines import Deadlines
 from knowledge.errors import ModelBusyError, ModelError, ModelUnfitError
-from knowledge.llamaindex import ArrayEmbedding, StreamedChat, untraced
-from knowledge.models import Fingerprint, Health, Piece, Turn
+from knowledge.llamaindex import StreamedChat, untraced
+from knowledge.models import Health, Piece, Turn
+from knowledge.served import ServedEmbedding
 from knowledge.tokens import bound
 from knowledge.wire import Wire
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _EVENTS_BEYOND = 16
 _CHECK_S = 3.0
-_FLOATS_A_CALL = 65_536
 
 
 class OpenAIChat(StreamedChat):
@@ -107,52 +107,20 @@ def _content(turn: Turn) -> str | list[dict[str, Any]]:
     return [{"type": "text", "text": turn.content}, *pictures]
 
 
-class OpenAIEmbedder(ArrayEmbedding):
+class OpenAIEmbedder(ServedEmbedding):
     """An embedding model behind `/v1/embeddings`."""
 
-    _config: EmbeddingConfig = PrivateAttr()
-    _wire: Wire = PrivateAttr()
-    _fingerprint: Fingerprint | None = PrivateAttr(default=None)
-
     def __init__(self, config: EmbeddingConfig) -> None:
-        super().__init__(name=config.name, window=config.window, model_name=config.name, embed_batch_size=config.batch)
-        self._config = config
-        self._wire = _wire(config.address, config.name, config.api_key, 100)
-
-    async def fingerprint(self) -> Fingerprint:
-        """The name stands for the digest, which the dialect does not know. Raises the `ModelError` family."""
-        if self._fingerprint is None:
-            await _stay_home(self._wire, self._config.remote)
-            dimension = (await self._embed(["a"])).shape[1]
-            prefixes = (self._config.query_prefix, self._config.passage_prefix)
-            self._fingerprint = Fingerprint(self.name, self.name, dimension, prefixes)
-        return self._fingerprint
-
-    async def query(self, text: str) -> NDArray[np.float32]:
-        """Vector of a question: `knowledge.models.Embedder`."""
-        await self.fingerprint()
-        vector: NDArray[np.float32] = (await self._embed([self._config.query_prefix + text]))[0]
-        return vector
-
-    async def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of passages, one call at a time; each answer is small enough to be read within milliseconds."""
-        dimension = (await self.fingerprint()).dimension
-        size = max(1, min(self._config.batch, _FLOATS_A_CALL // dimension))
-        prefixed = [self._config.passage_prefix + text for text in texts]
-        rows = [await self._embed(prefixed[start : start + size]) for start in range(0, len(prefixed), size)]
-        return np.concatenate(rows) if rows else np.empty((0, dimension), np.float32)
-
-    def count(self, text: str) -> int:
-        """Upper bound of the tokens of `text`: the dialect has no route that counts."""
-        return bound(text)
+        super().__init__(config, _wire(config.address, config.name, config.api_key, 100))
 
     async def check(self) -> Health:
         """Ask `/v1/models`. Never raises a `ModelError`."""
         return await _health(self._wire, self._config.remote)
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._wire.close()
+    async def _digest(self) -> str:
+        """The name stands for the digest, which the dialect does not know."""
+        await _stay_home(self._wire, self._config.remote)
+        return self.name
 
     async def _embed(self, texts: list[str]) -> NDArray[np.float32]:
         body = {"model": self._config.name, "input": texts, "encoding_format": "float"}
