@@ -45,7 +45,7 @@ def settings(rig: Ollama, **values: Any) -> ChatModelConfig:
 
 @pytest.fixture
 async def model(rig: Ollama) -> AsyncIterator[OpenAIChat]:
-    model = OpenAIChat(settings(rig, first_token_s=0.2, next_token_s=0.2))
+    model = OpenAIChat(settings(rig, first_token_s=0.5, next_token_s=0.5))
     yield model
     await model.close()
 
