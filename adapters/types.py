@@ -203,12 +203,14 @@ class CommandSpec:
 class Status:
     """How a platform is. `state`: `starting`, `serving`, `waiting` (it reconnects) or `stopped` (a person must mend it).
 
-    `good_at` is the last good poll or heartbeat, in seconds since the epoch; `detail` is a sentence.
+    `good_at` is the last good poll or heartbeat, in seconds since the epoch; `detail` is a sentence. `limited`: calls that the
+    platform put off, because there were too many, since this process began.
     """
 
     state: Literal["starting", "serving", "waiting", "stopped"]
     good_at: float | None = None
     detail: str = ""
+    limited: int = 0
 
 
 class DeliveryError(Exception):

@@ -31,7 +31,7 @@ from bot.orders.status import Condition
 from bot.people.codes import Codes
 from bot.people.gate import Gate
 from bot.people.people import People, Person
-from bot.platforms import platforms_of, serving, supervise
+from bot.platforms import limited, platforms_of, serving, supervise
 from bot.presses import Presses
 from bot.schedule.upkeep import ANSWERS, Upkeep
 from bot.speech.sentences import prepare
@@ -107,7 +107,7 @@ class House:
         self.upkeep = Upkeep(self.loaded, self.dispatcher.idle, self.telemetry)
         self.telemetry.watch_queue(self.dispatcher.waiting, self.dispatcher.answering)
         for name, platform in platforms.items():
-            self.telemetry.watch_platform(name, partial(serving, platform))
+            self.telemetry.watch_platform(name, partial(serving, platform), partial(limited, platform))
 
     @classmethod
     @asynccontextmanager

@@ -52,6 +52,11 @@ def serving(platform: Platform) -> bool:
     return status.state == "serving" and status.good_at is not None and time.time() - status.good_at < _HEARD_S
 
 
+def limited(platform: Platform) -> int:
+    """How many calls a platform put off."""
+    return platform.status.limited
+
+
 def _said(key: str, language: str) -> str:
     return say(key, as_language(language) or "en")
 

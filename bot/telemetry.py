@@ -84,6 +84,9 @@ class Telemetry:
             "grillon_parts", "Parts of replies by how their sending ended", ["platform", "state"], registry=registry
         )
         self._up = Gauge("grillon_platform_up", "Whether a chat platform was heard of lately", ["platform"], registry=registry)
+        self._limited = Gauge(
+            "grillon_platform_limited", "Calls that a chat platform put off since the start", ["platform"], registry=registry
+        )
         self._steps = Histogram(
             "grillon_step_seconds", "Time of each step of an answer", ["step"], buckets=_STEP_S, registry=registry
         )
@@ -111,9 +114,10 @@ class Telemetry:
         self._waiting.set_function(waiting)
         self._answering.set_function(answering)
 
-    def watch_platform(self, name: str, up: Callable[[], bool]) -> None:
-        """Ask this whenever the page is made."""
+    def watch_platform(self, name: str, up: Callable[[], bool], limited: Callable[[], int]) -> None:
+        """Ask these whenever the page is made."""
         self._up.labels(name).set_function(up)
+        self._limited.labels(name).set_function(limited)
 
     def watch_loop(self, stall: _Stall) -> None:
         """Show how long the event loop was held up."""

@@ -89,6 +89,11 @@ class Calls:
                 self._note_edited(place)
             return told
 
+    @property
+    def limited(self) -> int:
+        """How many calls were answered 429."""
+        return self._budgets.pauses
+
     @asynccontextmanager
     async def _turn(self, place: str, priority: Priority) -> AsyncGenerator[None]:
         """A turn for one call. What Discord says about pauses holds for that place, or for all."""

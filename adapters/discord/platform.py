@@ -91,6 +91,9 @@ class DiscordPlatform:
     @property
     def status(self) -> Status:
         """How it is now."""
+        return replace(self._connected(), limited=self._calls.limited)
+
+    def _connected(self) -> Status:
         gateway = self._gateway
         good_at = (gateway.heard_at if gateway else None) or self._good_at
         warning = "Another daemon answers with the same token. " if self._own.foreign else ""

@@ -98,6 +98,7 @@ class Budgets:
 
     def __init__(self, rules: Mapping[str, Rule], whole: tuple[Rate, ...] = (), *, clock: Clock | None = None) -> None:
         self._rules = dict(rules)
+        self.pauses = 0
         self._rates = whole
         self._whole = Log()
         self._given_clock = clock
@@ -139,7 +140,8 @@ class Budgets:
         self._go_on()
 
     def pause(self, chat: str, seconds: float) -> None:
-        """No call to this chat before so many seconds have passed; others go on."""
+        """The platform put a call off: no other to this chat before so many seconds have passed; others go on."""
+        self.pauses += 1
         state = self._state(chat)
         state.paused_until = max(state.paused_until, self._clock.time() + seconds)
 

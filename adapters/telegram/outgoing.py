@@ -35,6 +35,11 @@ class Outgoing:
         self.moved: Callable[[str, str], Awaitable[None]] | None = None
         self._budgets = _budgets(config)
 
+    @property
+    def limited(self) -> int:
+        """How many calls were answered 429."""
+        return self._budgets.pauses
+
     async def call(self, chat: str, method: str, data: dict[str, Any], priority: Priority = Priority.FINAL) -> Json:
         """Call a method for a chat, in its turn. Raises `CallError`."""
         async with self._turn(chat, priority):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapters.telegram.addressed import Ear, Me
@@ -66,7 +67,7 @@ class TelegramPlatform:
     @property
     def status(self) -> Status:
         """How it is now."""
-        return self._health.status
+        return replace(self._health.status, limited=self._out.limited)
 
     async def run(self, host: Host) -> None:
         """Connect anew and serve until cancelled. Raises `StoppedError`."""

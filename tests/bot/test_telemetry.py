@@ -57,12 +57,13 @@ def test_answers_are_counted_by_result_step_and_token() -> None:
 def test_platforms_are_counted_and_asked_how_they_are() -> None:
     telemetry, up = Telemetry(), {"telegram"}
     for name in ("telegram", "discord"):
-        telemetry.watch_platform(name, lambda name=name: name in up)  # type: ignore[misc]
+        telemetry.watch_platform(name, lambda name=name: name in up, lambda: 3)  # type: ignore[misc]
     telemetry.received("telegram", "stored")
     telemetry.received("discord", "ignored")
     telemetry.sent("telegram", "unknown")
     found = figures(telemetry)
     assert (found["grillon_platform_up telegram"], found["grillon_platform_up discord"]) == (1, 0)
+    assert found["grillon_platform_limited discord"] == 3
     assert found["grillon_messages_total stored telegram"] == found["grillon_messages_total ignored discord"] == 1
     assert found["grillon_parts_total telegram unknown"] == 1
     up.clear()

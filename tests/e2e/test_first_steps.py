@@ -157,6 +157,7 @@ async def look_at_metrics(daemon: Daemon) -> None:
         page = await response.text()
     for platform in ("telegram", "discord"):
         assert f'grillon_platform_up{{platform="{platform}"}} 1.0' in page
+        assert f'grillon_platform_limited{{platform="{platform}"}} 0.0' in page
         assert f'grillon_messages_total{{outcome="stored",platform="{platform}"}}' in page
         assert f'grillon_messages_total{{outcome="said",platform="{platform}"}} 1.0' in page
         assert f'grillon_parts_total{{platform="{platform}",state="sent"}}' in page

@@ -157,6 +157,7 @@ async def test_a_429_pauses_its_channel_alone(rig: Discord) -> None:
         await home.answer("quick", n=1)
         assert time.monotonic() - began < 0.8
         await home.answer("late", n=0)
+        assert home.platform.status.limited == 1
     assert [post.content for post in rig.ledger.by_bot(one)] == ["late"]
     assert [post.content for post in rig.ledger.by_bot(two)] == ["quick"]
 

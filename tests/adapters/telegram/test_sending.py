@@ -181,6 +181,7 @@ async def test_a_chat_that_must_wait_waits_alone(rig: Telegram, house: House) ->
     assert not waiting.done()
     await waiting
     assert not rig.ledger.violations("impatient")
+    assert house.platform.status.limited == 1
     assert [one.text for one in said(rig)] == ["for Nora", "for Karim"]
 
 
