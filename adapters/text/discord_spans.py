@@ -77,13 +77,28 @@ def _balanced(text: str) -> bool:
 def _emphasised(line: list[Run], *, start: bool, brackets: bool) -> str:
     text = ""
     open_marks: list[str] = []
-    for run, marks in _marked(line):
+    for run, marks in _joined(_marked(line)):
         kept = _shared(open_marks, marks)
         text += "".join(reversed(open_marks[kept:])) + "".join(marks[kept:])
         open_marks = marks
-        shown = _code(run.text) if run.has("code") else _escaped(run.text, start=start and not text.strip())
+        if run.has("code"):
+            shown = _code(run.text, after=text)
+        else:
+            shown = _escaped(run.text, start=start and not text.strip())
         text += shown.replace("[", "\\[") if brackets and not run.has("code") else shown
     return text + "".join(reversed(open_marks))
+
+
+def _joined(marked: list[tuple[Run, list[str]]]) -> list[tuple[Run, list[str]]]:
+    """Code that follows code within the same marks, as one: their backticks would be read together."""
+    joined: list[tuple[Run, list[str]]] = []
+    for run, marks in marked:
+        last, around = joined[-1] if joined else (None, None)
+        if last is not None and last.has("code") and run.has("code") and around == marks:
+            joined[-1] = Run(last.text + run.text, last.styles), marks
+        else:
+            joined.append((run, marks))
+    return joined
 
 
 def _shared(first: Sequence[str], second: Sequence[str]) -> int:
@@ -164,10 +179,10 @@ def _escaped(text: str, *, start: bool) -> str:
     return f"{begins[1]}\\{begins[2]}{rest}"
 
 
-def _code(text: str) -> str:
-    """Code within a line: in one backtick, in two when it holds one."""
+def _code(text: str, after: str) -> str:
+    """Code within a line: in one backtick, in two when it holds one; three would begin a block."""
     text = tame(text)
-    if "``" in text:
+    if "``" in text or ("`" in text and after.endswith("`")):
         text = text.replace("`", BACKTICK)
     if not text.strip():
         return text

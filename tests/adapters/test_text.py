@@ -64,6 +64,8 @@ def telegram(markdown: str) -> tuple[str, list[tuple[str, str]]]:
         ("> a quote\n> goes on\n\nafter", "> a quote\n> goes on\n\nafter"),
         ("a\n\n---\n\nb", "a\n\n———\n\nb"),
         ("```python\nprint('hi')\n```", "```python\nprint('hi')\n```"),
+        ("\\``` x` ``", "\\``xˋ`"),
+        ("**`a*`**`b*` and ~~`c`~~`` d`* ``", "`a*b*` and ~~`c`~~`` d`* ``"),
         ("~~~~\n```\nx\n```\n~~~~", "```\nˋˋˋ\nx\nˋˋˋ\n```"),
         ("```\n```", None),
         ("ze\u200bro \u202ewidth\u202c", "zero width"),
