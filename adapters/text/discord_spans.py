@@ -81,10 +81,7 @@ def _emphasised(line: list[Run], *, start: bool, brackets: bool) -> str:
         kept = _shared(open_marks, marks)
         text += "".join(reversed(open_marks[kept:])) + "".join(marks[kept:])
         open_marks = marks
-        if run.has("code"):
-            shown = _code(run.text, after=text)
-        else:
-            shown = _escaped(run.text, start=start and not text.strip())
+        shown = _code(run.text, after=text) if run.has("code") else _escaped(run.text, start=start and not text.strip())
         text += shown.replace("[", "\\[") if brackets and not run.has("code") else shown
     return text + "".join(reversed(open_marks))
 
