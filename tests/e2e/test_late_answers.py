@@ -120,7 +120,11 @@ async def test_where_the_app_is_a_persons_own_a_late_answer_comes_in_a_private_m
 async def test_a_model_of_twenty_minutes_answers_commands_of_a_quarter_of_an_hour(tmp_path: Path) -> None:
     """The deadlines are Discord's own, and the settings' for them."""
     environment = _ENVIRONMENT | {"GRILLON_MODEL__FIRST_TOKEN_S": "3000"}
-    async with street(tmp_path, start=False, invite=lambda _, discord: discord.person("Ann"), model="slots = 4") as place:
+
+    def invite(_: Telegram, discord: Discord) -> None:
+        discord.person("Ann")
+
+    async with street(tmp_path, start=False, invite=invite, model="slots = 4", slots=4) as place:
         ann = next(one for one in place.discord.house.world.people.values() if one.name == "Ann")
         await place.daemon.start(indexed=True, **environment)
         await place.discord.connected(30)
