@@ -121,11 +121,6 @@ class People:
         row = await self._sql.read(lambda connection: connection.execute(_KNOWN, identity._asdict()).first())
         return Known(as_person(row), row.way, row.active, row.blocked) if row else None
 
-    async def of_identity(self, platform: str, user: str) -> Person | None:
-        """The person behind a platform's user id, None for a stranger and for who is blocked."""
-        known = await self.known(Identity(platform, user))
-        return known.person if known and known.active and not known.blocked else None
-
     async def of_unix(self, uid: int) -> Person | None:
         """The person behind an account of this machine: as declared; the owner for root and the account of this process."""
         name = await asyncio.to_thread(_account, uid)  # it may ask a directory server

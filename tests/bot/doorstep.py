@@ -100,6 +100,12 @@ class Doorstep:
         return known.person.id if known else None
 
 
+async def person_of(people: People, platform: str, user: str) -> Person | None:
+    """The person behind a platform's user id, None for a stranger and for who is blocked."""
+    known = await people.known(Identity(platform, user))
+    return known.person if known and known.active and not known.blocked else None
+
+
 @asynccontextmanager
 async def opened(
     folder: Path, declared: Sequence[PersonConfig] = (ANNA, BEN), *, limits: dict[str, int] | None = None, **config: Any

@@ -20,7 +20,7 @@ from bot.people.identities import Identity
 from bot.people.people import Person
 from bot.settings.fields import PersonConfig
 from knowledge.scope import scope_of
-from tests.bot.doorstep import ANNA, Doorstep, message, opened
+from tests.bot.doorstep import ANNA, Doorstep, message, opened, person_of
 
 CHATS = {"telegram": [f"-{n}" for n in range(10)], "discord": [f"3{n}" for n in range(10)]}
 ALLOWED: dict[str, Any] = {"allow_chats": ["-1", "-2", "31"], "allow_roles": ["71"], "allow_guilds": ["22"]}
@@ -146,7 +146,7 @@ class Crowd:
         sent = message(identity.user, platform=identity.platform)
         code = await self.door.codes.link(sent, known.person)
         other = self.random.choice(self.names)
-        person = await self.door.people.of_identity(*other)
+        person = await person_of(self.door.people, *other)
         by = message(other.user, platform=other.platform)
         try:
             await self.door.codes.redeem(code, by, person)

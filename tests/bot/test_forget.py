@@ -21,7 +21,7 @@ from bot.live import NewTurn, Outcome, Received, Step, Words
 from bot.people.people import Person
 from bot.settings.fields import PersonConfig
 from tests.bot.doorstep import message as said_by
-from tests.bot.doorstep import opened
+from tests.bot.doorstep import opened, person_of
 from tests.bot.house import House, PushDoor, Told, message, open_house
 
 CANARIES = ("canariquestion", "canarianswer", "canarithread", "canarisender", "canarikey", "canarioption")
@@ -174,7 +174,7 @@ async def test_a_declared_person_comes_back_as_a_new_one(tmp_path: Path) -> None
         assert not any(key in journal_path(tmp_path).read_text() for key in keys)
         assert journal_path(tmp_path).stat().st_mode & 0o777 == 0o600
         assert (await house.ask(message("new"))).error is None
-        assert await house.people.of_identity("telegram", "canarisender") is None
+        assert await person_of(house.people, "telegram", "canarisender") is None
 
 
 _KILLED = """

@@ -23,6 +23,7 @@ from bot.people.identities import Identity
 from bot.people.people import Person
 from bot.settings.fields import Settings
 from bot.state import State
+from tests.bot.doorstep import person_of
 from tests.rigs.ollama import Ollama
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -251,14 +252,14 @@ async def test_the_owner_lets_people_in_and_out(talk: Talk) -> None:
     assert (await talk.say("/approve")).text == "Say which code: /approve CODE."
     assert (await talk.say("/approve 11111-22222-33333")).text == "This code is wrong, used or too old. Ask for a new one."
     assert (await talk.say(f"/approve {code}")).text == f"{stranger} may talk to me now."
-    assert await house.people.of_identity(*stranger) is not None
+    assert await person_of(house.people, *stranger) is not None
     listed = (await talk.say("/people")).text.splitlines()
     assert listed[0] == "Who I know:"
     assert "- anna (owner)" in listed
     assert any(line.endswith(f": {stranger}") for line in listed)
     assert (await talk.say("/people", private=False)).text == "I answer that in our private chat only."
     assert (await talk.say(f"/block {stranger}", private=False)).text == "Done.", "who it was is not for the others"
-    assert await house.people.of_identity(*stranger) is None
+    assert await person_of(house.people, *stranger) is None
     assert (await talk.say("/block nobody-at-all")).text.startswith("I know nobody called nobody-at-all.")
     assert (await talk.say("/block anna")).text.startswith("An owner cannot be blocked")
     assert (await talk.say("/bloquer")).text.startswith("Say whom")
@@ -277,7 +278,7 @@ async def test_one_person_on_two_platforms(talk: Talk) -> None:
 
     code = (await said("/link", one, person)).split("/link ")[1]
     assert (await said(f"/link {code}", other, former)).startswith("Your accounts are one person now")
-    joined = await house.people.of_identity(*other)
+    joined = await person_of(house.people, *other)
     assert joined is not None
     assert joined.id == person.id
     told = await said("/unlink", other, joined)

@@ -20,7 +20,7 @@ from bot.people.people import People, Person
 from bot.settings.fields import PersonConfig
 from bot.tokens import Tokens
 from tests.bot.doorstep import message as said_by
-from tests.bot.doorstep import opened
+from tests.bot.doorstep import opened, person_of
 
 ANNA, BEN = PersonConfig(name="anna", owner=True), PersonConfig(name="ben")
 
@@ -64,19 +64,19 @@ async def test_who_is_not_declared_any_more_has_no_access(database: Database) ->
     ben = people.named("ben")
     assert ben is not None
     await people.link("telegram", "7", ben)
-    assert await people.of_identity("telegram", "7") == ben
+    assert await person_of(people, "telegram", "7") == ben
     await people.declare([ANNA])
-    assert await people.of_identity("telegram", "7") is None
+    assert await person_of(people, "telegram", "7") is None
     await people.declare([ANNA, BEN])
-    assert await people.of_identity("telegram", "7") == ben
+    assert await person_of(people, "telegram", "7") == ben
 
 
 async def test_a_stranger_is_nobody(database: Database) -> None:
     people = People(database)
     await people.declare([ANNA])
     await people.link("telegram", "7", people.owner)
-    assert await people.of_identity("discord", "7") is None
-    assert await people.of_identity("telegram", "8") is None
+    assert await person_of(people, "discord", "7") is None
+    assert await person_of(people, "telegram", "8") is None
 
 
 async def test_an_account_of_this_machine(database: Database) -> None:
