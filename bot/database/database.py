@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-READERS = 4
+READERS = 2
+"""Threads that read. More of them take the interpreter lock from the event loop more often than they wait for the disk."""
+
 _SHARED_S = 0.02
 """No further write joins a transaction that is this old: a batch stays well under 50 ms."""
 
