@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -33,12 +32,11 @@ if TYPE_CHECKING:
 _SLICE = 200
 """Rows erased in one transaction: a few milliseconds."""
 
-_WAITS_S = (0, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
-"""Between tries to empty the log, while a reader still looks at an older state."""
+_LOG_WAIT_S = 4.0
+"""How long the reply waits for a reader that still looks at an older state, before the log is emptied behind it."""
 
 DAY_S = 86_400.0
 _MARK = "erase:"
-_log = logging.getLogger(__name__)
 
 
 class Forget:
@@ -69,21 +67,11 @@ class Forget:
             pass
         await self._write_journal()
         await self._database.write(lambda connection: end_erasing(connection, person_id))
-        await empty_log(self._database)
+        await self._database.empty_log(_LOG_WAIT_S)
 
     async def _write_journal(self) -> None:
         digests = await self._database.read(lambda connection: {row.digest: row.at for row in connection.execute(_FORGOTTEN)})
         await asyncio.to_thread(write_journal, self._journal, digests)
-
-
-async def empty_log(database: Database) -> bool:
-    """Empty the write-ahead log, which still holds what was erased. False when a reader kept it: the next start does it."""
-    for wait in _WAITS_S:
-        await asyncio.sleep(wait)
-        if await database.truncate_log():
-            return True
-    _log.warning("a long read keeps erased words in the write-ahead log until it ends")
-    return False
 
 
 _FORGOTTEN = select(forgotten.c.digest, forgotten.c.at)

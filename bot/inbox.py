@@ -199,4 +199,4 @@ class Inbox:
 
     async def _leave_no_trace(self, *, erased: bool) -> None:
         if erased:
-            await self._database.truncate_log()
+            await self._database.empty_log()

@@ -98,7 +98,7 @@ class Outbox:
             return not connection.execute(_LEFT, {"of": id_}).first() and self._sent(connection, id_, now)
 
         if await self._database.write(work):
-            await self._database.truncate_log()
+            await self._database.empty_log()
         failpoint("send.acknowledged")
 
     def _sent(self, connection: Connection, id_: int, now: float) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy.exc import DBAPIError
 
+from bot.database.emptying import Emptying
 from bot.database.engines import WRITER_PRAGMAS, raw, reader_engine, translated, writer_engine
 from bot.database.schema import prepare
 from bot.errors import DatabaseError
@@ -98,6 +99,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._loop = asyncio.get_running_loop()
+        self._emptying = Emptying(self._truncate_log)
         self._writes, self._reads = _Line(_within_savepoint), _Line(_by_itself, of_reads=True)
         self._writer = threading.Thread(
             target=self._serve, args=(writer_engine(path), self._writes), name="sql writer", daemon=True
@@ -115,7 +117,7 @@ class Database:
         for thread in (database._writer, *database._readers):
             thread.start()
         try:
-            await database.truncate_log()  # what a crash left in the log, erased words too
+            await database._truncate_log()  # what a crash left in the log, erased words too
         except DatabaseError:
             await database.close()
             raise
@@ -132,17 +134,21 @@ class Database:
         """
         return cast("T", await self._put(self._writes, work))
 
-    async def truncate_log(self) -> bool:
-        """Move the write-ahead log into the database and empty it. False while a reader still needs it."""
-        return cast("bool", await self._put(self._writes, _truncate_log, bare=True))
+    async def empty_log(self, wait_s: float = 0.1) -> bool:
+        """Empty the write-ahead log of what was erased before. False when a reader needs it for longer: it is done later."""
+        return await self._emptying.empty(wait_s)
 
     async def close(self) -> None:
         """Carry out what is queued, then close; the last connection empties the write-ahead log."""
+        await self._emptying.close()
         self._reads.close()
         for thread in self._readers:
             await asyncio.to_thread(thread.join)
         self._writes.close()
         await asyncio.to_thread(self._writer.join)
+
+    async def _truncate_log(self) -> bool:
+        return cast("bool", await self._put(self._writes, _truncate_log, bare=True))
 
     def _put(self, line: _Line, work: Callable[[Connection], Any], *, bare: bool = False) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._loop.create_future()

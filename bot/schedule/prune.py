@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, exists, literal_column, select
 
-from bot.forget import empty_log
 from bot.people.strangers import AGAIN_S
 from bot.tables import codes, conversations, handled, identities, inbox, people, strangers, tokens, turns
 
@@ -30,7 +29,7 @@ async def prune(database: Database, *, memory_s: float, handled_s: float) -> int
     for table, key, old in _rules(time.time(), memory_s, handled_s):
         while gone := await database.write(partial(_remove, table=table, key=key, old=old)):
             removed += gone
-    await empty_log(database)
+    await database.empty_log()
     return removed
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -37,7 +36,7 @@ async def test_the_live_connections_have_their_pragmas(tmp_path: Path) -> None:
     expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "busy_timeout": 5000}
     assert {name: await database.write(pragma(name)) for name in expected} == expected
     assert await database.read(pragma("query_only")) == 1
-    await database.truncate_log()
+    assert await database.empty_log(4)
     assert await database.write(pragma("busy_timeout")) == 5000
     await database.close()
 
@@ -235,19 +234,6 @@ def test_no_room_for_the_nth_write(tmp_path: Path) -> None:
         [sys.executable, "-c", textwrap.dedent(_FILL), str(tmp_path)], capture_output=True, text=True, timeout=100, check=False
     )
     assert (result.stdout, result.returncode) == ("done\n", 0), result.stderr
-
-
-async def test_truncating_the_log_waits_for_a_reader_elsewhere(tmp_path: Path) -> None:
-    database = await Database.open(tmp_path / "grillon.db")
-    other = sqlite3.connect(tmp_path / "grillon.db", isolation_level=None)
-    other.execute("BEGIN")
-    other.execute("SELECT * FROM meta").fetchall()
-    await database.write(put("k"))
-    assert not await database.truncate_log()
-    other.close()
-    assert await database.truncate_log()
-    assert (tmp_path / "grillon.db-wal").stat().st_size == 0
-    await database.close()
 
 
 async def test_a_read_sees_what_was_committed_before_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
