@@ -15,12 +15,13 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, delete
 
 from bot.errors import CannotError
 from bot.people import identities as accounts
 from bot.people import linking
 from bot.people.identities import Identity
+from bot.people.newest import keep_newest
 from bot.people.pace import Pace
 from bot.people.people import Person, one
 from bot.tables import codes
@@ -44,7 +45,7 @@ GUESSES, GUESSES_S = 5, 3600.0
 MOST_STRANGERS = 1000
 """Codes of strangers that are in force at once; the oldest go first."""
 
-_PAIRS = select(func.count()).select_from(codes).where(codes.c.purpose == "pair")
+_PAIRS = codes.c.purpose == "pair"
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LIKE_DIGITS = str.maketrans("OIL", "011")
 _GROUPS, _GROUP = 3, 5
@@ -175,18 +176,8 @@ def issue(
     values = {"digest": digest_of(code), "purpose": purpose, "platform": platform, "user": user, "person_id": person}
     connection.execute(codes.insert().values(**values, expires_at=now + VALID_S[purpose]))
     if purpose == "pair":
-        _bound(connection)
+        keep_newest(connection, codes, MOST_STRANGERS, by=codes.c.expires_at, of=_PAIRS)
     return code
-
-
-def _bound(connection: Connection) -> None:
-    """Let the oldest codes of strangers go where there are too many."""
-    extra = connection.execute(_PAIRS).scalar_one() - MOST_STRANGERS
-    if extra > 0:
-        oldest = (
-            select(codes.c.expires_at).where(codes.c.purpose == "pair").order_by(codes.c.expires_at).offset(extra - 1).limit(1)
-        )
-        connection.execute(delete(codes).where(codes.c.purpose == "pair", codes.c.expires_at <= oldest.scalar_subquery()))
 
 
 def _new() -> str:

@@ -6,10 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import exists, select, true
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.people.codes import MOST_STRANGERS, VALID_S, issue
+from bot.people.newest import keep_newest
 from bot.tables import codes, strangers
 
 if TYPE_CHECKING:
@@ -63,13 +64,5 @@ def _meet(connection: Connection, identity: Identity, now: float, *, code: bool)
     statement = insert(strangers).values(platform=identity.platform, user=identity.user, told_at=now)
     statement = statement.on_conflict_do_update(index_elements=["platform", "user"], set_={"told_at": now})
     connection.execute(statement)
-    _bound(connection)
+    keep_newest(connection, strangers, MOST_STRANGERS, by=strangers.c.told_at, of=true())
     return Met(issue(connection, "pair", now, identity) if code else None)
-
-
-def _bound(connection: Connection) -> None:
-    """Let the oldest go where there are too many."""
-    extra = connection.execute(select(func.count()).select_from(strangers)).scalar_one() - MOST_STRANGERS
-    if extra > 0:
-        oldest = select(strangers.c.told_at).order_by(strangers.c.told_at).offset(extra - 1).limit(1).scalar_subquery()
-        connection.execute(delete(strangers).where(strangers.c.told_at <= oldest))

@@ -222,13 +222,14 @@ async def test_a_question_that_looks_like_a_code_is_answered(tmp_path: Path) -> 
             assert await door.says("9", "AAAAA-AAAAA-AAAA2") == guest
 
 
-async def test_a_flood_of_strangers_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("apart_s", [1, 0])
+async def test_a_flood_of_strangers_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart_s: float) -> None:
     monkeypatch.setattr("bot.people.strangers.MOST_STRANGERS", 20)
     monkeypatch.setattr("bot.people.codes.MOST_STRANGERS", 20)
     async with opened(tmp_path) as door:
         owner = await door.codes.owner()
         for n in range(60):
-            door.clock.now += 1
+            door.clock.now += apart_s
             await door.says(str(n))
         assert await door.rows("SELECT count(*) FROM strangers") == [(20,)]
         assert await door.rows("SELECT count(*) FROM codes WHERE purpose = 'pair'") == [(20,)]
