@@ -23,6 +23,7 @@ _IN_GUILD, _WITH_BOT, _ELSEWHERE = 0, 1, 2
 _MESSAGE_MENU = 3
 _COMPONENT = 3
 _STRING, _FILE = 3, 11
+_ADMINISTRATOR, _VIEW, _SEND, _SEND_IN_THREADS = 1 << 3, 1 << 10, 1 << 11, 1 << 38
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,8 @@ def _token(data: Json, context: int, name: str, life_s: float) -> Token:
     owners = data.get("authorizing_integration_owners") or {}
     press = data["type"] == _COMPONENT
     command = "ask" if (data.get("data") or {}).get("type") == _MESSAGE_MENU else name
-    installed = context == _WITH_BOT or (context == _IN_GUILD and str(owners.get("0", "")) == str(data.get("guild_id")))
+    of_the_guild = context == _IN_GUILD and str(owners.get("0", "")) == str(data.get("guild_id"))
+    installed = context == _WITH_BOT or (of_the_guild and _may_write(data))
     return Token(
         id=str(data["id"]),
         application=str(data["application_id"]),
@@ -98,6 +100,13 @@ def _token(data: Json, context: int, name: str, life_s: float) -> Token:
         channel=installed,
         on=str(data["message"]["id"]) if press and data.get("message") else None,
     )
+
+
+def _may_write(data: Json) -> bool:
+    """Whether the bot may write there by itself: commands work in channels, too, where it has no rights."""
+    rights = int(data.get("app_permissions") or _ADMINISTRATOR)
+    needed = _VIEW | (_SEND_IN_THREADS if (data.get("channel") or {}).get("type") in THREADS else _SEND)
+    return bool(rights & _ADMINISTRATOR) or rights & needed == needed
 
 
 def _text(told: Json) -> str:

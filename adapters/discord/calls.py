@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from adapters.calls import to_its_end
-from adapters.discord.errors import PausedError
+from adapters.discord.errors import NO_REPLIES, AnsweredError, PausedError
 from adapters.limits import Budgets, Priority, Rate, Rule
 
 if TYPE_CHECKING:
@@ -83,11 +83,21 @@ class Calls:
             made = body()
             if made is None:
                 return None
-            known = not path.startswith("/webhooks/")
-            told = await to_its_end(_told(self.rest.call(method, path, made or None, files=files, known=known), seen))
+            told = await to_its_end(_told(self._sent(method, path, made or None, files), seen))
             if method == "PATCH":
                 self._note_edited(place)
             return told
+
+    async def _sent(self, method: str, path: str, body: Json | None, files: tuple[File, ...]) -> Json:
+        """Where the bot may write and not read, it may not reply: then the message comes without saying to which."""
+        known = not path.startswith("/webhooks/")
+        try:
+            return await self.rest.call(method, path, body, files=files, known=known)
+        except AnsweredError as error:
+            if error.code != NO_REPLIES or not body or "message_reference" not in body:
+                raise
+            alone = {key: value for key, value in body.items() if key != "message_reference"}
+            return await self.rest.call(method, path, alone, files=files, known=known)
 
     @property
     def limited(self) -> int:

@@ -19,6 +19,7 @@ ALREADY_ACKNOWLEDGED = 40060
 CANNOT_MESSAGE = 50007
 EXPIRED_TOKEN = 50027
 TOO_MANY_EDITS = 30046
+NO_REPLIES = 160002
 
 _GONE_FOR_GOOD = frozenset({10003, 10004, 50001, 50007, 50013, 50083, 160005})
 """Unknown channel or guild, no access, cannot message this person, no permission, archived or locked thread."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from adapters.types import File
 
 _CHUNK = 64 * 1024
+_OF_A_PROXY = frozenset({401, 403, 404, 407})
+"""Statuses that mean something else when they come as a page: somebody before Discord has answered, and it may pass."""
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
@@ -131,9 +133,12 @@ class Rest:
         told: Json = answer if isinstance(answer, dict) else {}
         if status == 429:
             wait_s = _seconds(told.get("retry_after"), response.headers.get("Retry-After"))
-            return PausedError(f"{route}: 429, wait {wait_s:.1f} s", wait_s, everywhere=bool(told.get("global")))
+            everywhere = bool(told.get("global")) or not told  # without a word it is the proxy, which shuts out the address
+            return PausedError(f"{route}: 429, wait {wait_s:.1f} s", wait_s, everywhere=everywhere)
         if status >= 500 or status == 408:
             return AmbiguousError(f"{route}: {status}")
+        if not told and status in _OF_A_PROXY:
+            return UnreachableError(f"{route}: {status} with an answer that is none of Discord's")
         code = told.get("code")
         number = code if isinstance(code, int) else 0
         return AnsweredError(f"{route}: {status}, code {number}", status, number)

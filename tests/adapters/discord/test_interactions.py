@@ -211,6 +211,19 @@ async def test_never_acknowledged_because_of_a_crash_it_is_answered_all_the_same
     assert rig.ledger.containing("here you are", hall)
 
 
+async def test_where_the_bot_may_not_write_a_long_answer_is_one_file(rig: Discord) -> None:
+    """Commands work there all the same, and nothing but their own reply does."""
+    alice = rig.person("Alice")
+    hall = rig.guild("Hearth", alice).channel("hall")
+    hall.allow(writes=False)
+    home = Home(rig)
+    async with home.open():
+        it = await slash(home, alice, "ask", hall, question="x")
+        await home.answer("long answer " * 400)
+    assert it.original is not None
+    assert it.original.files[0].data.decode().count("long answer") == 400
+
+
 async def test_installed_by_a_user_a_long_answer_is_one_file_and_a_late_one_a_private_message(rig: Discord) -> None:
     rig.script.token_s = 0.8
     alice, bob = rig.person("Alice"), rig.person("Bob")

@@ -172,6 +172,45 @@ async def test_who_may_not_write_is_told_so(rig: Discord, status: int, code: int
             await home.platform.send(home.origin(), Part({"content": "x"}), "1.0")
 
 
+async def test_where_the_bot_may_not_read_it_answers_without_a_reference(rig: Discord) -> None:
+    alice = rig.person("Alice")
+    hall = rig.guild("Hearth", alice).channel("hall")
+    hall.allow(history=False)
+    home = Home(rig)
+    async with home.open():
+        alice.say(hall, "Who is there?", mention=True)
+        await home.true(lambda: home.host.messages)
+        await home.answer("Grillon.")
+    (post,) = rig.ledger.by_bot(hall)
+    assert (post.content, post.reference) == ("Grillon.", None)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_page_of_a_proxy_refuses_nothing(rig: Discord, status: int) -> None:
+    home = Home(rig)
+    async with home.open():
+        channel = await asked(rig, home)
+        rig.fault("garbage", "message.create", status=status)
+        with pytest.raises(NotSentError):
+            await home.platform.send(home.origin(), Part({"content": "x"}), "1.0")
+        await home.platform.send(home.origin(), Part({"content": "x"}), "1.0")
+    assert [post.content for post in rig.ledger.by_bot(channel)] == ["x"]
+
+
+async def test_who_is_shut_out_calls_nobody(rig: Discord) -> None:
+    """A 429 without a word is not Discord's own: it holds for the whole house."""
+    home = Home(rig)
+    async with home.open():
+        one, two = await asked(rig, home, "one"), await asked(rig, home, "two")
+        rig.fault("429", "message.create", channel=one, scope="cloudflare")
+        with pytest.raises(NotSentError) as told:
+            await home.platform.send(home.origin(0), Part({"content": "x"}), "1.0")
+        assert told.value.retry_after == 3600.0
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(home.platform.send(home.origin(1), Part({"content": "y"}), "2.0"), 0.3)
+    assert rig.ledger.by_bot(two) == []
+
+
 async def test_a_part_refused_for_its_form_goes_once_as_plain_text(rig: Discord) -> None:
     home = Home(rig)
     part = Part({"content": "**x**", "plain": "x"})

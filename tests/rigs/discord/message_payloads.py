@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tests.rigs.discord.payloads import EVERYTHING, channel, created, member, user
+from tests.rigs.discord.payloads import EVERYTHING, channel, created, granted, member, user
 from tests.rigs.discord.world import Interaction, Json, Post, Upload
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def interaction(item: Interaction, house: House) -> Json:
         "locale": item.person.locale,
         "entitlements": [],
         "attachment_size_limit": house.script.file_bytes,
-        "app_permissions": EVERYTHING,
+        "app_permissions": granted(place),
         "entitlement_sku_ids": [],
         "authorizing_integration_owners": owners(item),
         "context": 0 if guild_ else 1 if place.private else 2,

@@ -73,7 +73,9 @@ def history(house: House, call: Call) -> Answer:
     limit = int(call.query.get("limit", 50))
     if not 1 <= limit <= 100:
         raise RefusedError(400, 50035, noted="history")
-    posts = [post for post in place(house, call).posts if post.deleted_at is None and post.only_for is None]
+    channel = place(house, call)
+    seen = channel.posts if channel.history else []
+    posts = [post for post in seen if post.deleted_at is None and post.only_for is None]
     return Answer([_shown(house, post) for post in reversed(_page(posts, call, limit))])
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _LONG_AGO = "2020-01-01T00:00:00.000000+00:00"
 EVERYTHING = str((1 << 50) - 1)
-_READ, _WRITE = 1 << 10 | 1 << 16, 1 << 11 | 1 << 38
+_ADMINISTER, _READ, _HISTORY, _WRITE = 1 << 3, 1 << 10, 1 << 16, 1 << 11 | 1 << 38
 _PRIVILEGED = {"presences": 1 << 13, "members": 1 << 15, "message_content": 1 << 19}
 
 
@@ -47,7 +47,7 @@ def application(house: House) -> Json:
 
 def role(item: Role, position: int) -> Json:
     colors = {"primary_color": 0, "secondary_color": None, "tertiary_color": None}
-    rights = str(_READ | _WRITE)
+    rights = str(_READ | _HISTORY | _WRITE)
     return {
         "id": item.id,
         "name": item.name,
@@ -87,10 +87,19 @@ def _group(item: Channel) -> Json:
     return {"name": item.name, "icon": None, "owner_id": item.people[0].id} if item.kind == GROUP else {}
 
 
+def granted(item: Channel) -> str:
+    """What the bot may do there: all but to administer, less what is denied."""
+    return str(int(EVERYTHING) & ~(_ADMINISTER | _denial(item)))
+
+
 def _denied(item: Channel) -> list[Json]:
     assert item.guild is not None
-    deny = (0 if item.reads else _READ) | (0 if item.writes else _WRITE)
+    deny = _denial(item)
     return [{"id": item.guild.id, "type": 0, "allow": "0", "deny": str(deny)}] if deny else []
+
+
+def _denial(item: Channel) -> int:
+    return (0 if item.reads else _READ) | (0 if item.writes else _WRITE) | (0 if item.history else _HISTORY)
 
 
 def _thread(item: Channel) -> Json:

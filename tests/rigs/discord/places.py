@@ -27,6 +27,7 @@ class Channel:
     people: list[Person] = field(default_factory=list)
     reads: bool = True
     writes: bool = True
+    history: bool = True
     posts: list[Post] = field(default_factory=list, repr=False)
 
     @property
@@ -43,13 +44,13 @@ class Channel:
         """Open a thread in it."""
         channel = self.house.place(THREAD, name, guild=self.guild, parent=self)
         channel.people = [by] if by is not None else []
-        channel.reads, channel.writes = self.reads, self.writes
+        channel.reads, channel.writes, channel.history = self.reads, self.writes, self.history
         events.thread_created(self.house, channel)
         return channel
 
-    def allow(self, *, reads: bool = True, writes: bool = True) -> None:
+    def allow(self, *, reads: bool = True, writes: bool = True, history: bool = True) -> None:
         """Change what the bot may do there."""
-        self.reads, self.writes = reads, writes
+        self.reads, self.writes, self.history = reads, writes, history
         events.channel_updated(self.house, self)
 
 

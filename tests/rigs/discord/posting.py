@@ -36,7 +36,7 @@ def create(
     _fill(house, post, body, files)
     _refuse_empty(post)
     post.nonce = str(body["nonce"]) if body.get("nonce") is not None else None
-    post.reference = _reference(house, body)
+    post.reference = _reference(house, channel, body)
     house.world.add(post)
     events.message(house, "MESSAGE_CREATE", post)
     house.stir()
@@ -113,10 +113,12 @@ def _refuse_empty(post: Post) -> None:
         raise RefusedError(400, 50006, noted="empty")
 
 
-def _reference(house: House, body: Json) -> Post | None:
+def _reference(house: House, channel: Channel, body: Json) -> Post | None:
     wanted = body.get("message_reference")
     if not wanted:
         return None
+    if not channel.history:
+        raise RefusedError(403, 160002)
     post = house.world.posts.get(str(wanted["message_id"]))
     if post is not None and post.deleted_at is None:
         return post

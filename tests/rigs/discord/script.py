@@ -10,7 +10,7 @@ FAULTS = {
     "5xx": "`status`, 502 unless told",
     "hang": "no answer, the connection stays open",
     "drop": "the connection is reset",
-    "garbage": "200 with a body that is no JSON",
+    "garbage": "`status`, 200 unless told, with a body that is no JSON",
     "refuse": "`status` and `code` in Discord's form: 403 50013 unless told",
 }
 

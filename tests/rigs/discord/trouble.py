@@ -21,7 +21,7 @@ async def broken(house: House, fault: Fault, request: web.Request) -> web.Respon
     if fault.kind == "5xx":
         return web.Response(status=fault.status or 502, text="<html>Bad Gateway</html>", content_type="text/html")
     if fault.kind == "garbage":
-        return web.Response(text="<html>captive portal</html>", content_type="text/html")
+        return web.Response(status=fault.status or 200, text="<html>captive portal</html>", content_type="text/html")
     if fault.kind == "hang":
         await house.released.wait()
     if request.transport is not None:
