@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from adapters.limits.rates import Rate
 
 _STALE_S = 3600.0
-"""A chat in which nothing happened for so long keeps no calls for parts that never came."""
+"""Calls are kept for so long: an answer that was erased while it was shown never sends its parts."""
 
 _FEW = 64
 """Chats that are remembered without looking which of them are idle."""
@@ -69,10 +69,11 @@ class _Chat:
         self.rule = Rule()
         self.calls, self.live = Log(), Log()
         self.waiting: list[_Waiter] = []
-        self.reserved: dict[Hashable, int] = {}
-        self.paused_until = self.touched = -math.inf
+        self.reserved: dict[Hashable, tuple[int, float]] = {}
+        """Calls that are kept for each holder, and until when."""
+        self.paused_until = -math.inf
 
-    def ready_at(self, priority: Priority) -> float:
+    def ready_at(self, priority: Priority, now: float) -> float:
         """When a call of that priority may begin, this chat alone considered."""
         if self.calls.flying:
             return math.inf
@@ -80,14 +81,14 @@ class _Chat:
             return self.paused_until
         if priority is Priority.FINAL:
             return max(self.paused_until, self.calls.ready_at(self.rule.calls))
-        kept = sum(self.reserved.values())
+        kept = sum(calls for calls, until in self.reserved.values() if until > now)
         return max(self.paused_until, self.calls.ready_at(self.rule.calls, kept), self.live.ready_at(self.rule.live))
 
     def idle(self, now: float) -> bool:
         """Whether nothing would be lost with it."""
         logs = self.calls.forget(now, self.rule.calls) and self.live.forget(now, self.rule.live)
-        stale = not self.reserved or now - self.touched > _STALE_S
-        return logs and stale and not self.waiting and self.paused_until <= now
+        kept = any(until > now for _, until in self.reserved.values())
+        return logs and not kept and not self.waiting and self.paused_until <= now
 
 
 class Budgets:
@@ -134,7 +135,7 @@ class Budgets:
         """Keep so many calls of a chat for the final parts of `holder` (an answer); 0: none any more."""
         state = self._state(chat)
         if calls:
-            state.reserved[holder] = calls
+            state.reserved[holder] = calls, self._clock.time() + _STALE_S
         else:
             state.reserved.pop(holder, None)
         self._go_on()
@@ -158,7 +159,6 @@ class Budgets:
         if state is None:
             self._sweep()
             state = self._chats[chat] = _Chat()
-        state.touched = self._clock.time()
         return state
 
     def _sweep(self) -> None:
@@ -225,7 +225,7 @@ class Budgets:
         for state in self._waiting.values():
             state.calls.forget(now, state.rule.calls)
             state.live.forget(now, state.rule.live)
-            at = state.ready_at(state.waiting[0].rank[0])
+            at = state.ready_at(state.waiting[0].rank[0], now)
             if at <= now:
                 ready.append((state.waiting[0], state))
             else:

@@ -194,6 +194,14 @@ async def test_giving_back_a_reservation_lets_the_next_edit_go_at_once(house: Ho
     assert house.times("a") == [100]
 
 
+async def test_calls_are_not_kept_for_ever_for_parts_that_never_come(house: House) -> None:
+    house.budgets.reserve("a", 20, holder="an answer that was erased")
+    await house.clock.advance(3601)
+    house.call("a", kind="group", priority=LIVE)
+    await settle()
+    assert house.times("a") == [3601]
+
+
 async def test_a_pause_stops_one_chat_alone(house: House) -> None:
     house.budgets.pause("a", 30)
     house.call("a")
