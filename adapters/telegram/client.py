@@ -27,6 +27,8 @@ _CLOSE_S = 5.0
 _ALLOWANCE_S = 5.0
 """A poll that brings nothing is answered when its time is over; later than that the connection is dead."""
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
+_OF_A_PROXY = frozenset({401, 403, 404, 407})
+"""Statuses that mean something else when they come as a page: somebody before Telegram has answered, and it may pass."""
 _BROKEN = (TimeoutError, aiohttp.ClientError, OSError)
 
 logging.getLogger("telegram").setLevel(logging.WARNING)  # below that it logs texts
@@ -227,6 +229,8 @@ def _refused(code: int, payload: bytes) -> CallError:
         retry, moved = parameters.get("retry_after"), parameters.get("migrate_to_chat_id")
         description = str(body.get("description", ""))
     except (ValueError, AttributeError):
+        if code in _OF_A_PROXY:
+            return CallError(f"a page of {code} that is none of Telegram's")
         retry, moved, description = None, None, ""
     return CallError(
         description or "refused without a word",

@@ -39,12 +39,15 @@ class Bundle:
         """All pieces as one message: the id is the first one's."""
         pieces = sorted(self.pieces, key=lambda piece: int(piece.message.options["message_id"]))
         first = pieces[0].message
+        text = _joined(pieces)
+        if pieces[0].forwarded and text:
+            text = f"/ask {text}"  # somebody else's words are a question, never a command
         if len(pieces) == 1:
-            return first
+            return replace(first, text=text)
         ids = [piece.message.options["message_id"] for piece in pieces]
         return replace(
             first,
-            text=_joined(pieces),
+            text=text,
             attachments=tuple(file for piece in pieces for file in piece.message.attachments),
             reply_to=next((piece.message.reply_to for piece in pieces if piece.message.reply_to), None),
             options={**first.options, "pieces": ids},

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from adapters.types import Host, Ledger, Message, Pressed, Said
 
 _TRIES = 5
+_MOST_JOINED = 200
 _AT_ONCE = 16
 """So many chats are received side by side."""
 
@@ -49,6 +50,7 @@ class Intake:
         self._gather = Gather(gather_s)
         self._say, self._show, self._seen = say, show, seen
         self._tries: dict[int, int] = {}
+        self._joined: dict[str, Bundle] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def open(self) -> None:
@@ -92,6 +94,10 @@ class Intake:
         if not bundle.heard:
             return set(bundle.updates)
         done = await self._tried(bundle.updates, lambda: self._receive(message))
+        if done and len(bundle.pieces) > 1:
+            self._joined.update({piece.message.id: bundle for piece in bundle.pieces})
+            while len(self._joined) > _MOST_JOINED:
+                del self._joined[next(iter(self._joined))]
         return set(bundle.updates) if done else set()
 
     async def _in_order(self, updates: Sequence[dict[str, Any]]) -> set[int]:
@@ -146,12 +152,19 @@ class Intake:
 
     async def _other(self, read: native.Edit | native.Tap | native.Move | None) -> None:
         match read:
-            case native.Edit(message):
-                await self._host.edited(message)
+            case native.Edit(piece):
+                await self._edited(piece)
             case native.Tap(press):
                 self._show(read, await self._host.press(press))
             case native.Move(chat, to):
                 await self.moved(chat, to)
+
+    async def _edited(self, piece: native.Piece) -> None:
+        """An edited message; where it is a piece of several, with the others."""
+        bundle = self._joined.get(piece.message.id) or Bundle([piece], [])
+        bundle.pieces = [piece if one.message.id == piece.message.id else one for one in bundle.pieces]
+        if bundle.heard:
+            await self._host.edited(bundle.message())
 
     async def moved(self, chat: str, to: str) -> None:
         """A group has a new id: remember it, and take its conversations there."""

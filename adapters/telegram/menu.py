@@ -23,11 +23,11 @@ _KEY = "commands"
 _log = logging.getLogger(__name__)
 
 
-async def announce(client: Client, ledger: Ledger, commands: Sequence[CommandSpec]) -> None:
-    """Set the menu for everybody, and for who speaks another language; not again while it is the same. Best effort."""
+async def announce(client: Client, ledger: Ledger, commands: Sequence[CommandSpec], bot: str) -> None:
+    """Set the menu for everybody, and for who speaks another language; not again while bot and menu are the same. Best effort."""
     languages = sorted({language for command in commands for language in command.descriptions} - {_FALLBACK})
     menus = {"": menu_of(commands, _FALLBACK)} | {language: menu_of(commands, language) for language in languages}
-    digest = hashlib.sha256(json.dumps(menus, sort_keys=True).encode()).hexdigest()[:32]
+    digest = hashlib.sha256(json.dumps([bot, menus], sort_keys=True).encode()).hexdigest()[:32]
     if await ledger.get(_KEY) == digest:
         return
     try:

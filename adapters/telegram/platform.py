@@ -136,7 +136,7 @@ class TelegramPlatform:
             intake = self._intake(client, host, ear, errands)
             await intake.open()
             self._out.client, self._out.moved = client, intake.moved
-            errands.run(announce(client, self._ledger, self._commands))
+            errands.run(announce(client, self._ledger, self._commands, str(me.id)))
             if self._config.mode == "webhook":
                 webhook = Webhook(client, intake, self._ledger, self._config, self._health, self._point)
                 await webhook.open()

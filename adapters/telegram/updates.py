@@ -27,7 +27,7 @@ class MalformedError(Exception):
 class Piece:
     """A message, or a piece of one that the client split. `date` is in seconds; `units` is its length in UTF-16 units.
 
-    `heard` says whether it speaks to us; the other pieces of what does so belong to it.
+    `heard` says whether it speaks to us; the other pieces of what does so belong to it. What is `forwarded` are somebody's words.
     """
 
     message: Message
@@ -35,13 +35,19 @@ class Piece:
     album: str | None
     units: int
     date: int
+    forwarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A message that speaks to us says something else now."""
+    """A message, or a piece of one, says something else now."""
 
-    message: Message
+    piece: Piece
+
+    @property
+    def message(self) -> Message:
+        """The message alone."""
+        return self.piece.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ def read(update: dict[str, Any], ear: Ear) -> Read:
             return _tap(update["callback_query"], ear)
         if "edited_message" in update:
             piece = _message(update["edited_message"], ear)
-            return Edit(piece.message) if isinstance(piece, Piece) and piece.heard else None
+            return Edit(piece) if isinstance(piece, Piece) else None
         return _message(update["message"], ear) if "message" in update else None
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise MalformedError(f"a malformed update: {type(error).__name__}") from error
@@ -122,6 +128,7 @@ def _message(native: dict[str, Any], ear: Ear) -> Piece | Move | None:
         album=str(native["media_group_id"]) if "media_group_id" in native else None,
         units=len(text.encode("utf-16-le", "surrogatepass")) // 2,
         date=int(native["date"]),
+        forwarded="forward_origin" in native,
     )
 
 

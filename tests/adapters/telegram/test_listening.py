@@ -117,6 +117,31 @@ async def test_an_edit_of_what_is_held_comes_after_it(rig: Telegram, house: Hous
     await until(lambda: not rig.updates.pending())
 
 
+async def test_an_edit_of_a_piece_keeps_the_others(rig: Telegram, house: House) -> None:
+    nora = rig.person("Nora")
+    posts = nora.album([("a.pdf", b"a"), ("b.pdf", b"b")], "compare thees")
+    await house.host.has(1)
+    nora.edit(posts[0], "compare these")
+    await house.host.until(lambda: house.host.edits)
+    edit = house.host.edits[0]
+    assert (edit.id, edit.text) == (house.host.messages[0].id, "compare these")
+    assert [file.name for file in edit.attachments] == ["a.pdf", "b.pdf"]
+    first, second = nora.paste("word " * 1000)
+    await house.host.has(2)
+    nora.edit(second, "the end")
+    await house.host.until(lambda: len(house.host.edits) == 2)
+    assert house.host.edits[1].id == f"{nora.id}:{first.id}"
+    assert house.host.edits[1].text.split() == [*first.text.split(), "the", "end"]
+
+
+async def test_what_is_forwarded_is_a_question_and_no_command(rig: Telegram, house: House) -> None:
+    nora, karim = rig.person("Nora"), rig.person("Karim")
+    nora.forward("/forget", karim)
+    nora.forward("AAAAA-AAAAA-AAAA2", karim)
+    await house.host.has(2)
+    assert house.host.texts() == ["/ask /forget", "/ask AAAAA-AAAAA-AAAA2"]
+
+
 async def test_files_come_as_claimed(rig: Telegram, house: House) -> None:
     nora = rig.person("Nora")
     nora.send_file("Bill.PDF", b"%PDF", "what is this?", media_type="application/pdf", claimed=12_345)

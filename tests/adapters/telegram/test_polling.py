@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
 
 import pytest
 
 from adapters.types import StoppedError
-from tests.adapters.telegram.house import House, until
-
-if TYPE_CHECKING:
-    from tests.rigs.telegram import Telegram
+from tests.adapters.telegram.house import House, Memory, until
+from tests.rigs.telegram import Telegram
 
 
 async def test_an_update_is_confirmed_after_it_is_committed_alone(rig: Telegram, house: House) -> None:
@@ -212,3 +209,16 @@ async def test_it_asks_for_what_it_reads_and_announces_its_commands(rig: Telegra
     await house.stop()
     await house.start()
     assert len(rig.ledger.calls_of("setMyCommands")) == 2
+
+
+async def test_another_bot_gets_its_menu_too() -> None:
+    ledger = Memory()
+    for token in ("7000:one", "8000:other"):
+        async with Telegram(token=token) as rig, House(rig, ledger):
+            await until(lambda: len(rig.world.commands) == 2)
+
+
+async def test_a_page_of_a_proxy_is_no_bad_token(rig: Telegram, house: House) -> None:
+    rig.faults.add("lost", "getUpdates", times=2)
+    rig.person("Nora").say("hello")
+    await house.host.has(1)

@@ -142,6 +142,7 @@ FAILURES = [
     ("429", NotSentError), ("500", UnknownError), ("502", UnknownError), ("500_after", UnknownError), ("drop", UnknownError),
     ("drop_after", UnknownError), ("hang", UnknownError), ("hang_after", UnknownError), ("garbage_after", UnknownError),
     ("blocked", RefusedError), ("kicked", RefusedError), ("no_right", RefusedError), ("401", NotSentError),
+    ("forbidden", NotSentError), ("lost", NotSentError),
 ]  # fmt: skip
 
 

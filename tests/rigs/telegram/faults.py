@@ -23,6 +23,8 @@ KINDS = {
     "hang_after": "no answer ever after it was done",
     "garbage": "200 with a body that is no JSON, nothing done",
     "garbage_after": "200 with a body that is no JSON after it was done",
+    "forbidden": "403 with a page that is none of the platform's, nothing done",
+    "lost": "404 with such a page, nothing done",
     "slow": "done, and answered `delay_s` later",
     "blocked": "403, the person blocked the bot",
     "kicked": "403, the bot is no longer in the group",
@@ -87,7 +89,12 @@ _ERRORS: dict[str, Callable[[Fault], errors.ApiError]] = {
     "migrated": lambda fault: errors.migrated(fault.migrate_to),
     "400": lambda fault: errors.ApiError(400, fault.text),
 }
-PAGES = {"502": (502, _PAGE), "garbage": (200, "<html>not what you asked for")}
+PAGES = {
+    "502": (502, _PAGE),
+    "garbage": (200, "<html>not what you asked for"),
+    "forbidden": (403, "<html>Access denied"),
+    "lost": (404, "<html>Not here"),
+}
 
 
 class Faults:

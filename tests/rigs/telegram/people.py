@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from tests.rigs.telegram import wire
@@ -35,6 +36,11 @@ class Person:
     def say(self, text: str, into: Group | None = None, *, thread: int | None = None, reply_to: Shown | None = None) -> Shown:
         """Say something of at most 4,096 UTF-16 units."""
         return self._send(text, into, thread, reply_to)
+
+    def forward(self, text: str, of: Person) -> Shown:
+        """Pass on to the bot what somebody said elsewhere."""
+        origin = {"type": "user", "sender_user": wire.user(of.user), "date": int(time.time())}
+        return self._send(text, None, None, None, extra={"forward_origin": origin})
 
     def start(self, payload: str = "") -> Shown:
         """Open the private chat, from a link with a payload when there is one."""
@@ -128,6 +134,7 @@ class Person:
         reply_to: Shown | None,
         media: Media | None = None,
         album: str | None = None,
+        extra: dict[str, Any] | None = None,
     ) -> Shown:
         limit = CAPTION_UNITS if media else TEXT_UNITS
         assert units(text) <= limit, f"a client sends at most {limit} units in one message"
@@ -143,6 +150,7 @@ class Person:
             reply_to=reply_to.id if reply_to else None,
             media=media,
             album=album,
+            extra=extra or {},
         )
         self._world.tell(shown)
         return shown
