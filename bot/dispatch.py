@@ -133,8 +133,9 @@ class Dispatcher:
             return
         pending = self._lanes.waiting(inbox_id) or self._answering.get(inbox_id)
         if pending is not None:
-            pending.message = message
-            self._attempts.again(inbox_id)
+            before, pending.message = pending.message, message
+            if _asked(before) != _asked(message):  # else the platform only added a preview of its links
+                self._attempts.again(inbox_id)
 
     async def withdraw(self, platform: str, account: str, message_id: str) -> None:
         """A message was deleted: it is not answered any more."""
@@ -301,3 +302,8 @@ class Dispatcher:
 
 def _no_button(_pending: Pending, _language: Language) -> None:
     return None
+
+
+def _asked(message: Message) -> tuple[str, list[str]]:
+    """What a message asks, and about which files."""
+    return message.text, [file.id for file in message.attachments]

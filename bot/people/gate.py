@@ -139,7 +139,7 @@ class Gate:
 
     async def _redeemed(self, message: Message, person: Person | None) -> Said | None:
         """Do what a code says, where the message is one. /link with a code is a command like any other for who is known."""
-        code = code_in(message.text) or (_linking(message.text) if person is None else None)
+        code = code_in(message.text) or (_linking(message.text) if person is None or not message.private else None)
         if code is None:
             return None
         language = self._language_of(message, person)

@@ -150,6 +150,29 @@ async def test_an_edited_question_that_is_being_answered_is_offered_again(tmp_pa
         assert await house.states() == {"1": ("answered", "answered", 1)}
 
 
+async def test_an_edit_that_changes_nothing_begins_nothing_anew(tmp_path: Path) -> None:
+    """A platform tells of an edit when it has found the preview of a link."""
+    begun: list[str] = []
+    go = asyncio.Event()
+
+    async def answer(received: Received) -> AsyncGenerator[Step | Words | Outcome]:
+        begun.append(received.message.text)
+        yield Words("so far ")
+        await go.wait()
+        yield Outcome(Reply("done"), None)
+
+    async with open_house(tmp_path, Told(answer), doors={"telegram": PushDoor()}) as house:
+        id_ = await house.dispatcher.receive(message("1", "same", platform="telegram"), house.person("anna"))
+        async with asyncio.timeout(10):
+            while not begun:
+                await asyncio.sleep(0.01)
+        await house.dispatcher.edit(message("1", "same", platform="telegram"))
+        await asyncio.sleep(0.05)
+        go.set()
+        assert (await house.reply(id_)).text == "done"
+    assert begun == ["same"]
+
+
 async def test_to_a_question_that_was_withdrawn_nothing_is_said(tmp_path: Path) -> None:
     answerer, door = Gated(), PushDoor()
     async with open_house(tmp_path, answerer, doors={"telegram": door}) as house:

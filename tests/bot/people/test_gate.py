@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.types import Said
+from bot.errors import CannotError
 from bot.people.codes import GUESSES
 from bot.people.people import Person
 from bot.schedule.prune import prune
@@ -192,6 +193,20 @@ async def test_codes_in_a_shared_chat_are_void(tmp_path: Path) -> None:
         assert isinstance(await door.says("2", code), Said)
         assert await door.owner_of("1") is None
         assert await door.owner_of("2") is None
+
+
+async def test_a_code_of_link_in_a_shared_chat_is_void_whoever_types_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as door:
+        anna = await door.paired("9")
+        await door.paired("77", platform="discord")
+        reader = await door.paired("666", platform="discord")
+        code = await door.codes.link(message("9"), anna)
+        said = await door.says("77", f"/link {code}", platform="discord", private=False, chat="-1")
+        assert isinstance(said, Said)
+        assert "void" in said.text
+        with pytest.raises(CannotError):
+            await door.codes.redeem(code, message("666", platform="discord"), reader)
+        assert isinstance(await door.says("77", "/link nothing", platform="discord", private=False, chat="-1"), Person)
 
 
 async def test_guessing_ends_after_a_few(tmp_path: Path) -> None:
