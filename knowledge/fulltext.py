@@ -14,7 +14,7 @@ from sqlalchemy import text
 from knowledge.tables import json_list
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from sqlalchemy import Connection
 
@@ -23,6 +23,11 @@ _MARKS = re.compile(r"[\u0300-\u036f]+")
 _TERMS = 12
 _SHARE = 0.2
 """Words are asked for, the rarest first, until the chunks they stand in add up to this share: the rest costs time, not hits."""
+
+_FEW, _RARE = 3, 0.002
+"""A word is rare when it stands in so many chunks, or in this share of them."""
+_NAMED = 4
+"""Characters of a number or code that names something."""
 
 # Words that are also nouns people ask for ("été", "may", "will") are not here: their frequency weighs them.
 _FRENCH = """
@@ -50,11 +55,13 @@ class Words:
     """The words of a question: those asked for, and the weight of each word, known to the index or not.
 
     `weights` are inverse document frequencies as BM25 has them; `chunks` is how many the index holds, dead ones included.
+    `named` are those of a number or code that the question gives and that is rare: a meter, an invoice, a model.
     """
 
     asked: tuple[str, ...]
     weights: dict[str, float]
     chunks: int
+    named: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,11 @@ def covered(words: Words, passage: str) -> float:
     return sum(weight for word, weight in words.weights.items() if not there.isdisjoint(_forms(word))) / whole if whole else 0.0
 
 
+def names(words: Words, passage: str) -> bool:
+    """Whether a passage has the whole number or code that a question gives."""
+    return bool(words.named) and words.named <= set(terms(passage))
+
+
 def words_of(connection: Connection, question: str) -> Words:
     """Choose the words to ask for: at most twelve, rarest first, until they stand in a fifth of the chunks."""
     words = folded(question)
@@ -91,7 +103,7 @@ def words_of(connection: Connection, question: str) -> Words:
             break
         asked.append(word)
         sum_ += frequencies[word]
-    return Words(tuple(asked), weights, chunks)
+    return Words(tuple(asked), weights, chunks, _named(frequencies, chunks))
 
 
 def search(connection: Connection, words: Words, collections: Collection[str], limit: int) -> list[Found]:
@@ -114,6 +126,13 @@ def terms(passage: str) -> list[str]:
     """The words of a text as FTS5's `unicode61 remove_diacritics 2` cuts them, in order."""
     lower = passage.lower()
     return _WORD.findall(lower if lower.isascii() else _MARKS.sub("", unicodedata.normalize("NFD", lower)))
+
+
+def _named(frequencies: Mapping[str, int], chunks: int) -> frozenset[str]:
+    """The words with digits, together, when they are long enough to name something and one of them is rare."""
+    words = frozenset(word for word in frequencies if any(map(str.isdigit, word)))
+    rare = any(0 < frequencies[word] <= max(_FEW, _RARE * chunks) for word in words)
+    return words if rare and sum(map(len, words)) >= _NAMED else frozenset()
 
 
 def _forms(word: str) -> tuple[str, ...]:

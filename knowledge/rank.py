@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import orjson
 
-from knowledge.fulltext import Words, covered
+from knowledge.fulltext import Found, Words, covered, names
 from knowledge.fuse import diversified, fused, lexical
 from knowledge.types import Passage
 
@@ -24,6 +24,9 @@ _NEIGHBOURS = 0.6
 _LOWEST = 1e-6
 _WORDS_SUFFICE = 0.8
 """A passage with this share of the question's words is related, whatever its vector says."""
+_STANDS_OUT = 1.5
+"""The first hit of full text stands out when its BM25 score is so many times the next one's."""
+_LITERAL = 3
 _SHARED, _USUAL_SHARE = 0.7, 0.5
 """Within one language half of a question's words are usual; all of them raise its standing, none lowers it, by a third."""
 _BESIDE = 0.75
@@ -68,12 +71,30 @@ class Ranking:
         """The indices of the best, diversified, in order of their score."""
         return sorted(diversified(self.scores, self._alike(), count, diversity), key=lambda n: -self.scores[n])
 
+    def literal(self, found: Sequence[Found]) -> list[int]:
+        """The indices of the hits of full text that may hold the question's own words, which the vectors may not understand.
+
+        The first ones where it gives a number or code; else the first alone, where it stands out.
+        """
+        if not self.words.named:
+            stands_out = found and (len(found) == 1 or found[0].score >= _STANDS_OUT * found[1].score)
+            found = found[:1] if stands_out else ()
+        places = {candidate.id: n for n, candidate in enumerate(self.candidates)}
+        return [places[hit.chunk_id] for hit in found[:_LITERAL] if hit.chunk_id in places]
+
+    def seated(self, best: Sequence[int], literal: Sequence[int], rows: Mapping[int, Row[Any]]) -> list[int]:
+        """As many of the best, those among them that hold the question's own words: who holds its number or code comes first."""
+        naming = [n for n in literal if names(self.words, _of(rows[n]))]
+        saying = [n for n in literal if n not in naming and covered(self.words, _of(rows[n])) >= _WORDS_SUFFICE]
+        others = [n for n in best if n not in (*naming, *saying)][: max(0, len(best) - len(naming) - len(saying))]
+        return [*naming, *sorted((*others, *saying), key=lambda n: -self.scores[n])]
+
     def judged(self, language: str | None, best: Sequence[tuple[int, Row[Any]]]) -> list[tuple[Passage, bool]]:
         """The best (index and row, with its text) as passages, and whether each is related to the question in this language.
 
         One of them must stand above the threshold; then the others may stand a little below.
         """
-        shares = [covered(self.words, f"{row.headings} {row.text}") for _, row in best]
+        shares = [1.0 if names(self.words, _of(row)) else covered(self.words, _of(row)) for _, row in best]
         standings = [_standing(self.near[n], row.language) for n, row in best]
         same = [share for share, (_, row) in zip(shares, best, strict=True) if language and language == row.language]
         answered = max(standings, default=0.0) + _expected(same) >= 1
@@ -125,6 +146,10 @@ def ranked(candidates: Sequence[Candidate], near: Mapping[int, Near], words: Wor
     by_words = lexical(np.array([found.get(candidate.id, 0.0) for candidate in candidates], np.float32), words)
     scores = fused((overall / overall.max(initial=2.0)).clip(0, 1), by_words) if near else by_words
     return Ranking(candidates, of_candidates, words, scores)
+
+
+def _of(row: Row[Any]) -> str:
+    return f"{row.headings} {row.text}"
 
 
 def _standing(near: Near | None, language: str | None) -> float:

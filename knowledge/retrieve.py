@@ -108,8 +108,11 @@ class Retriever(BaseRetriever):
         candidates = _live(connection, list(dict.fromkeys([*near, *(hit.chunk_id for hit in found)])), names)
         ranking = ranked(candidates, near, words, {hit.chunk_id: hit.score for hit in found})
         best = ranking.best(k or self._config.passages, self._config.diversity)
-        texts = {row.id: row for row in connection.execute(_TEXTS, {"ids": json_list(candidates[n].id for n in best)})}
-        return ranking.judged(language_of(question), [(n, texts[candidates[n].id]) for n in best])
+        literal = ranking.literal(found)
+        ids = json_list({candidates[n].id for n in (*best, *literal)})
+        texts = {row.id: row for row in connection.execute(_TEXTS, {"ids": ids})}
+        rows = {n: texts[candidates[n].id] for n in (*best, *literal)}
+        return ranking.judged(language_of(question), [(n, rows[n]) for n in ranking.seated(best, literal, rows)])
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         scope = getattr(query_bundle, "scope", None)

@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bot.cli.demo import QUESTIONS
 
 
+@pytest.mark.timeout(320)
 def test_the_demo_finds_the_right_passage_in_both_languages_and_ends(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bot.command_line", "demo", "--port", "0", "--state", str(tmp_path / "state")],

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, delete, insert, update
 
 from knowledge import tables
-from knowledge.fulltext import folded, search, words_of
+from knowledge.fulltext import folded, names, search, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,3 +110,22 @@ def test_at_most_twelve_words_are_asked_for(connection: Connection) -> None:
     connection.execute(insert(tables.chunks), [{**values, "id": 100 + n, "ordinal": n, "text": "vide"} for n in range(200)])
     connection.execute(insert(tables.chunks), [{**values, "id": 500, "ordinal": 500, "text": text}])
     assert len(words_of(connection, text).asked) == 12
+
+
+@pytest.mark.parametrize(
+    ("question", "named", "holds"),
+    [
+        ("Quelle est la référence XQ1-4431 ?", {"xq1", "4431"}, True),
+        ("4431", {"4431"}, True),
+        ("XQ1-9999", {"xq1", "9999"}, False),
+        ("Et la pression de 2 bars ?", set(), False),
+        ("ZZ9-0000", set(), False),
+    ],
+)
+def test_a_number_or_code_is_held_whole_or_not(connection: Connection, question: str, named: set[str], holds: bool) -> None:
+    passage = "Chaudière, référence XQ1-4431, 2 bars."
+    values = {"document_id": 2, "version": 1, "headings": '["x"]', "tokens": 1, "hash": b"", "page": None}
+    connection.execute(insert(tables.chunks).values(**values, id=100, ordinal=1, text=passage))
+    words = words_of(connection, question)
+    assert words.named == named
+    assert names(words, passage) is holds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +12,14 @@ from llama_index.core.schema import QueryBundle
 
 from knowledge.engine import Question
 from knowledge.scope import Scope
+from tests.rigs.embedder import HashedEmbedder
 from tests.rigs.shelf import Shelf, asked
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 TOPICS = {
     "boiler.md": "La pression de la chaudière se lit sur le manomètre.\n\nLa chaudière se règle avec la molette rouge.",
@@ -71,3 +76,24 @@ async def test_copies_and_neighbours_do_not_fill_the_passages(tmp_path: Path) ->
         await library.reindex("home")
         answer = await asked(library, "pression de la chaudière", k=4)
         assert "other.md" in {passage.document for passage in answer.passages}
+
+
+class Unlettered(HashedEmbedder):
+    """Knows words, and no number or code: as the models do, more or less."""
+
+    def vector(self, text: str) -> NDArray[np.float32]:
+        return super().vector(re.sub(r"[\w-]*\d[\w-]*", "", text))
+
+
+@pytest.mark.parametrize("question", ["À quoi correspond le code XQ1-4431 ?", "XQ1-4431", "What is XQ1-4431 about?"])
+async def test_what_has_the_number_or_code_of_a_question_comes_first(tmp_path: Path, question: str) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.embedder = Unlettered()
+    for number in range(40):
+        shelf.write(f"{number}.md", f"Le code {number} correspond à la pièce {number}, about what is {number}.")
+    shelf.write("meter.md", "Le compteur du garage porte la référence XQ1-4431 sur une plaque rivetée.")
+    async with shelf.opened() as library:
+        await library.reindex("home")
+        assert (await asked(library, question)).passages[0].document == "meter.md"
+        other = await asked(library, question.replace("4431", "4432"))
+        assert "meter.md" not in {passage.document for passage in other.passages}
