@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapters.types import Reply
-from bot.people.codes import VALID_S
+from bot.people.codes import VALID_S, normalised
 from bot.people.identities import Identity
 from bot.speech.sentences import say
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
     from bot.orders.order import Order
     from bot.people.codes import Codes
-    from bot.people.people import People
+    from bot.people.people import People, Person
     from bot.people.roster import Listed
 
 _MINUTE_S = 60
+_MOST_SURE = 1000
 
 
 class PeopleOrders:
@@ -26,6 +27,8 @@ class PeopleOrders:
     def __init__(self, people: People, codes: Codes) -> None:
         self._people = people
         self._codes = codes
+        self._sure: dict[int, str] = {}
+        """The code that each person was asked about, lately."""
 
     def table(self) -> dict[str, Callable[[Order], Awaitable[Reply]]]:
         """The commands by their names."""
@@ -43,10 +46,21 @@ class PeopleOrders:
         if not order.argument:
             code = await self._codes.link(received.message, received.person)
             return order.say("link_code", code=code, minutes=round(VALID_S["link"] / _MINUTE_S))
+        if not self._is_sure(received.person, normalised(order.argument)):
+            return order.say("link_sure")
         redeemed = await self._codes.redeem(order.argument, received.message, received.person)
         if redeemed.purpose == "owner":
             return order.say("owner_now")
         return order.say("linked", accounts=", ".join(map(str, redeemed.identities)))
+
+    def _is_sure(self, person: Person, code: str) -> bool:
+        """Whether somebody sends a code again, who has something to lose. Who is named is never made somebody else."""
+        if person.owner or person.name is not None or self._sure.pop(person.id, "") == code:
+            return True
+        self._sure[person.id] = code
+        if len(self._sure) > _MOST_SURE:
+            del self._sure[next(iter(self._sure))]
+        return False
 
     async def _unlink(self, order: Order) -> Reply:
         _, kept = await self._people.unlink(_sender(order))

@@ -27,7 +27,7 @@ from bot.people.people import Person, one
 from bot.tables import codes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from sqlalchemy import ColumnElement, Connection
 
@@ -93,8 +93,10 @@ class Codes:
         maker = Identity(message.platform, message.sender)
         return await self._sql.write(lambda connection: issue(connection, "link", self._clock(), maker, person.id))
 
-    async def redeem(self, text: str, message: Message, person: Person | None) -> Redeemed:
-        """Do what a code of the owner or of /link says; `person` is who sent it, None for a stranger.
+    async def redeem(
+        self, text: str, message: Message, person: Person | None, *, of: Collection[Purpose] = ("owner", "link")
+    ) -> Redeemed:
+        """Do what a code `of` the owner or of /link says; `person` is who sent it, None for a stranger.
 
         Raises `CannotError`: then the code is still good, but for one that others could read.
         """
@@ -104,7 +106,7 @@ class Codes:
         digest = digest_of(text)
 
         def work(connection: Connection) -> Redeemed:
-            code = _consume(connection, codes.c.digest == digest, codes.c.purpose != "pair", now=now)
+            code = _consume(connection, codes.c.digest == digest, codes.c.purpose.in_(of), now=now)
             joined = _join(connection, code, sender, person, owner)
             return Redeemed(code.purpose, one(connection, joined), accounts.of_person(connection, joined))
 
@@ -206,8 +208,8 @@ def _join(connection: Connection, code: Row[Any], sender: Identity, person: Pers
     """Do what a code says. Returns who the sender is from now on. Raises `CannotError`."""
     former = linking.sender_of(connection, sender, person)
     if code.purpose == "owner":
-        return linking.join(connection, sender, former, linking.Party(owner, settled=True, stored=False), None)
+        return linking.join(connection, sender, former, linking.Party(owner, settled=True, stored=False))
     maker = linking.maker_of(connection, code)
     if former is not None and former.person == maker.person:
         raise CannotError("link_same")
-    return linking.join(connection, sender, former, maker, Identity(code.platform, code.user))
+    return linking.join(connection, sender, former, maker)

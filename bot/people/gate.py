@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from adapters.config import PlatformConfig
     from adapters.types import Message
-    from bot.people.codes import Codes, Redeemed
+    from bot.people.codes import Codes, Purpose, Redeemed
     from bot.people.people import Known, People, Person
     from bot.settings.fields import LimitsConfig
     from knowledge.types import Sql
@@ -138,13 +138,19 @@ class Gate:
         return allowed.has(message, chats)
 
     async def _redeemed(self, message: Message, person: Person | None) -> Said | None:
-        """Do what a code says, where the message is one. /link with a code is a command like any other for who is known."""
-        code = code_in(message.text) or (_linking(message.text) if person is None or not message.private else None)
+        """Do what a code says, where the message is one. /link with a code is a command like any other for who is known.
+
+        A code alone, or one that an address brings with /start, is the owner's or nothing: nobody becomes one person with
+        somebody else by pressing what that one sent.
+        """
+        alone = code_in(message.text)
+        code = alone or (_linking(message.text) if person is None or not message.private else None)
         if code is None:
             return None
+        of: tuple[Purpose, ...] = ("owner",) if alone else ("owner", "link")
         language = self._language_of(message, person)
         try:
-            return Said(_joined(await self._codes.redeem(code, message, person), language))
+            return Said(_joined(await self._codes.redeem(code, message, person, of=of), language))
         except CannotError as error:
             if person is not None and error.key in {"code_wrong", "code_tired", "code_private"}:
                 return None  # it may be a question that looks like a code

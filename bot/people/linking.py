@@ -1,7 +1,7 @@
 """Who becomes one person with whom, when an account sends a code; in the transaction that uses the code up.
 
-People that the settings declare, and owners, are never made one. Whoever is let in by a code of /link is let in by somebody whom
-the owner, or the settings, let in before: an allow-list vouches for nobody else.
+People that the settings declare, and owners, are never made one, and make the code themselves. Whoever is let in by a code of
+/link is let in by somebody whom the owner, or the settings, let in before: an allow-list vouches for nobody else.
 """
 
 from __future__ import annotations
@@ -51,17 +51,19 @@ def maker_of(connection: Connection, code: Row[Any]) -> Party:
     return Party(row.id, settled, stored=held is not None)
 
 
-def join(connection: Connection, sender: Identity, former: Party | None, maker: Party, made: Identity | None) -> int:
-    """Make one person of who sends a code and who made it, by the account `made`. Returns who is left. Raises `CannotError`."""
+def join(connection: Connection, sender: Identity, former: Party | None, maker: Party) -> int:
+    """Let who sends a code be the person who made it. Returns who that is. Raises `CannotError`.
+
+    Never the other way round: else whoever makes a code and talks an owner into sending it would be the owner.
+    """
     if former is None:
         _let_in(connection, sender, maker.person)
     elif former.person == maker.person:
         pass
     elif former.settled and maker.settled:
         raise CannotError("link_declared")
-    elif former.settled and made is not None:
-        accounts.join(connection, made, former.person)
-        return former.person
+    elif former.settled:
+        raise CannotError("link_named")
     elif former.stored:
         accounts.join(connection, sender, maker.person)
     else:

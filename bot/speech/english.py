@@ -165,6 +165,12 @@ sentence("link_code", "Send me this from your other account within {minutes} min
 sentence("linked", "Your accounts are one person now, with one memory: {accounts}.")
 sentence("link_same", "Both accounts are you already.")
 sentence("link_declared", "Both accounts belong to people that the settings name, so I cannot make them one.")
+sentence("link_named", "Ask me here for the code with /link, and send it from the other account: you are the one who stays.")
+sentence(
+    "link_sure",
+    "Did you make this code yourself, from your other account? Then send the same once more, and both become one person, who "
+    "reads what either has said. If somebody else gave it to you, do nothing: they would read what you have said.",
+)
 sentence("link_unknown", "The account that made this code may not talk here by itself, so it can let nobody in.")
 sentence("unlinked", "This account is on its own now, without memory. What was said before stays with {accounts}.")
 sentence("unlink_named", "the person that the settings name")

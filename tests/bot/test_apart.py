@@ -161,18 +161,16 @@ class Crowd:
         maker, human = self.humans[made], self.humans.get(sender)
         if human is None:
             return maker.vouched
-        return not human.blocked and human is not maker and not (human.name and maker.name)
+        return not human.blocked and human is not maker and not human.name
 
     def _join(self, made: Identity, sender: Identity) -> None:
-        maker, human = self.humans[made], self.humans.get(sender)
-        moved, into = (made, human) if human is not None and human.name else (sender, maker)
-        assert into is not None
-        former = self.humans.get(moved)
-        vouched = former.accounts.pop(moved) if former is not None else True
-        if former is not None and not former.accounts and former.name is None:
+        into = self.humans[made]
+        former = self.humans.get(sender)
+        vouched = former.accounts.pop(sender) if former is not None else True
+        if former is not None and not former.accounts:
             into.said |= former.said
-        into.accounts[moved] = vouched
-        self.humans[moved] = into
+        into.accounts[sender] = vouched
+        self.humans[sender] = into
         if into.vouched:
             into.accounts = dict.fromkeys(into.accounts, True)
 

@@ -340,6 +340,7 @@ async def test_linked_accounts_are_one_person_with_one_memory(visit: Visit) -> N
     await visit.ask(ann, BOILER, FREEZER)
     told = (await visit.ask(ann, "/link", "/link")).answers()[0]
     code = told.rpartition("/link ")[2].strip("`* ")
+    await visit.ask(tom, f"/link {code}", "yourself")
     await visit.ask(tom, f"/link {code}", "one person now")
     await visit.ask(tom, "Where does it stand?")
     history = [message["content"] for message in visit.street.ollama.prompts[-1]["messages"]]

@@ -99,6 +99,7 @@ class Life:
             return
         told = await self.village.told(one, self.village.say(one, None, "/link"), "/link ")
         code = told[-1].rpartition("/link ")[2].split()[0]
+        await self.village.told(other, self.village.say(other, None, f"/link {code}"), "yourself")
         await self.village.told(other, self.village.say(other, None, f"/link {code}"), one.key)
         for place, words in other.human.said.items():
             one.human.said[place] |= words

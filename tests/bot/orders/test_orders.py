@@ -269,14 +269,17 @@ async def test_one_person_on_two_platforms(talk: Talk) -> None:
     house = talk.house
     one, other = Identity("telegram", f"8{next(_ids)}"), Identity("discord", f"7{next(_ids)}")
     person, former = await house.people.enter(one, "approved"), await house.people.enter(other, "approved")
+    orders = house._orders()
 
     async def said(words: str, identity: Identity, by: Person) -> str:
         message = Message(identity.platform, "", "", "chat", identity.user, words, private=True)
         found = typed(words)
         assert found is not None
-        return (await house._orders().carry_out(Received(0, message, by, 0, "private", 1, 0.0), found, "en")).text
+        return (await orders.carry_out(Received(0, message, by, 0, "private", 1, 0.0), found, "en")).text
 
     code = (await said("/link", one, person)).split("/link ")[1]
+    for asked in ("/link AAAAA-AAAAA-AAAA2", f"/link {code}"):
+        assert (await said(asked, other, former)).startswith("Did you make this code yourself")
     assert (await said(f"/link {code}", other, former)).startswith("Your accounts are one person now")
     joined = await person_of(house.people, *other)
     assert joined is not None

@@ -158,19 +158,28 @@ async def test_people_of_the_settings_are_never_joined(tmp_path: Path) -> None:
         assert await door.rows("SELECT count(*) FROM codes") == [(2,)]  # the codes are still good
 
 
-@pytest.mark.parametrize("declared_asks", [True, False])
-async def test_a_declared_person_keeps_name_and_rights_whoever_asks(tmp_path: Path, declared_asks: bool) -> None:
+async def test_a_declared_person_keeps_name_and_rights(tmp_path: Path) -> None:
     async with opened(tmp_path, [PersonConfig(name="anna", owner=True, identities=["telegram:1"]), BEN]) as door:
         anna, guest = await door.person("1"), await door.paired("77", **DISCORD)
         await door.stored(guest, "before", user="77", **DISCORD)
-        of_anna, of_guest = message("1"), message("77", **DISCORD)
-        if declared_asks:
-            redeemed = await door.codes.redeem(await door.codes.link(of_anna, anna), of_guest, guest)
-        else:
-            redeemed = await door.codes.redeem(await door.codes.link(of_guest, guest), of_anna, anna)
+        redeemed = await door.codes.redeem(await door.codes.link(message("1"), anna), message("77", **DISCORD), guest)
         assert redeemed.person == anna
         assert await door.person("77", **DISCORD) == anna
         assert await door.rows("SELECT person_id FROM inbox") == [(anna.id,)]
+
+
+async def test_who_makes_a_code_does_not_become_the_one_who_is_talked_into_sending_it(tmp_path: Path) -> None:
+    async with opened(tmp_path, [PersonConfig(name="anna", owner=True, identities=["telegram:1"]), BEN]) as door:
+        mallory, ann, dora = await door.paired("66"), await door.person("1"), await door.paired("7")
+        code = await door.codes.link(message("66"), mallory)
+        assert await refused(door, code, "1", ann) == "link_named"
+        for victim, person in (("1", ann), ("7", dora)):
+            for sent in (code, f"/start {code}"):
+                assert await door.says(victim, sent) == person
+        assert isinstance(await door.says("8", f"/start {code}"), Said)
+        assert await door.owner_of("8") is None
+        assert await door.person("66") == mallory
+        assert await door.person("7") == dora
 
 
 async def test_from_the_terminal_too(tmp_path: Path) -> None:
@@ -178,9 +187,10 @@ async def test_from_the_terminal_too(tmp_path: Path) -> None:
         anna, terminal = door.named("anna"), message("1000", platform="terminal")
         assert isinstance(await door.says("9", f"/link {await door.codes.link(terminal, anna)}"), Said)
         assert await door.person("9") == anna
-        guest = await door.paired("10")
-        redeemed = await door.codes.redeem(await door.codes.link(message("10"), guest), terminal, anna)
-        assert list(map(str, redeemed.identities)) == ["telegram:10", "telegram:9"]
+        code = await door.codes.link(message("10"), await door.paired("10"))
+        with pytest.raises(CannotError) as caught:
+            await door.codes.redeem(code, terminal, anna)
+        assert caught.value.key == "link_named"
 
 
 async def test_who_has_another_account_takes_one_along_and_leaves_the_memory(tmp_path: Path) -> None:
