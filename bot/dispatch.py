@@ -124,7 +124,7 @@ class Dispatcher:
         """Stop all that waits or is being answered in a conversation; how many that were."""
         on_their_way = [*self._lanes.all(), *self._answering.values()]
         theirs = [pending.id for pending in on_their_way if (pending.person.id, pending.space) == (person.id, space)]
-        return sum([await self.cancel(id_) for id_ in theirs])
+        return sum(await asyncio.gather(*(self.cancel(id_) for id_ in theirs)))
 
     async def edit(self, message: Message) -> None:
         """A message says something else now: one that waits is replaced, one being answered is offered again."""
@@ -226,10 +226,10 @@ class Dispatcher:
             self._tasks.wait(self._free_after(retry_s, pending.conversation_id), f"wait {pending.id}")
 
     async def _stopped(self, pending: Pending) -> None:
-        """Close and deliver a message that was cancelled while it waited."""
+        """Close a message that was cancelled while it waited. Who cancelled it need not wait for its delivery."""
         live = self._live.end(pending.id)
         await self._attempts.close(pending, live, pending.end, self._attempts.said("cancelled", pending.message, pending.person))
-        await self._deliver([pending])
+        self._tasks.work(self._deliver([pending]), f"deliver {pending.id}")
 
     async def _deliver(self, answered: list[Pending]) -> None:
         for pending in answered:

@@ -239,6 +239,30 @@ async def test_a_waiting_message_is_cancelled(tmp_path: Path) -> None:
         assert not await house.dispatcher.cancel(12345)
 
 
+async def test_who_stops_does_not_wait_for_the_platform(tmp_path: Path) -> None:
+    """Of a platform that puts calls off for one chat, the others must hear meanwhile."""
+    answerer, room = Gated(), asyncio.Event()
+
+    async def wait_for_room() -> None:
+        await room.wait()
+
+    door = PushDoor(sending=wait_for_room)
+    async with open_house(tmp_path, answerer, doors={"telegram": door}) as house:
+        anna = house.person("anna")
+        ids = [await house.dispatcher.receive(message(str(n), platform="telegram"), anna) for n in range(3)]
+        await answerer.arrivals.get()
+        async with asyncio.timeout(2):
+            assert await house.dispatcher.stop(anna, "private") == 3
+            assert {(await house.reply(id_)).error for id_ in ids} == {"cancelled"}
+        assert answerer.broken == ["0"]
+        assert door.sent == []
+        room.set()
+        await house.dispatcher.drain(5)
+        assert {id_ for id_, _, _ in door.sent} == {"0", "1", "2"}
+        assert set((await house.states()).values()) == {("sent", "cancelled", 1), ("sent", "cancelled", 0)}
+        assert answerer.started == ["0"]
+
+
 async def test_an_answer_in_progress_is_cancelled(tmp_path: Path) -> None:
     answerer = Gated()
     async with open_house(tmp_path, answerer) as house:
