@@ -240,8 +240,10 @@ class Dispatcher:
 
     async def _deliver_and_free(self, conversation: int, answered: list[Pending]) -> None:
         """Send what is answered, by a former process too; its lane goes on behind it."""
-        await self._deliver(answered)
-        self._free(conversation)
+        try:
+            await self._deliver(answered)
+        finally:
+            self._free(conversation)
 
     async def _free_after(self, wait_s: float, conversation: int) -> None:
         await asyncio.sleep(wait_s)

@@ -444,6 +444,20 @@ class Dead(PushDoor):
         raise NotSentError("nobody there")
 
 
+async def test_a_delivery_that_fails_does_not_stop_its_lane(tmp_path: Path) -> None:
+    def uncounted(_platform: str, _state: str) -> None:
+        raise ZeroDivisionError
+
+    door = PushDoor()
+    async with open_house(tmp_path, doors={"telegram": door}) as house:
+        house.dispatcher._delivery = Delivery(house.inbox.outbox, sent=uncounted)
+        await house.ask(message("1", platform="telegram"))
+        async with asyncio.timeout(2):
+            assert (await house.ask(message("2", platform="telegram"))).text == "answer to question 2"
+        await house.dispatcher.drain(5)
+        assert [id_ for id_, _, _ in door.sent] == ["1", "2"]
+
+
 async def test_not_delivered_before_it_expires(tmp_path: Path) -> None:
     async with open_house(tmp_path, doors={"telegram": Dead()}, expire_h=0.1 / 3600) as house:
         house.dispatcher._delivery = Delivery(house.inbox.outbox, (0.01,), patience_s=0.1)
