@@ -39,6 +39,21 @@ async def test_one_message_is_stored_once(tmp_path: Path) -> None:
     await database.close()
 
 
+async def test_of_a_private_person_nothing_is_kept_whatever_the_door_knows(tmp_path: Path) -> None:
+    """A door that knew the person before they chose so hands in what is no longer true."""
+    database, inbox, anna = await opened(tmp_path)
+    people = People(database)
+    await people.declare([PersonConfig(name="anna", owner=True)])
+    await people.set_private(anna, private=True)
+    assert not anna.private
+    id_ = (await inbox.receive(message("1"), anna, LATER)).id
+    await inbox.lease(id_)
+    await inbox.close(id_, "answered", Reply("one"), (), NewTurn("q", "a"))
+    left = "SELECT (SELECT count(*) FROM inbox), (SELECT count(*) FROM turns)"
+    assert await database.read(lambda connection: connection.exec_driver_sql(left).one()) == (0, 0)
+    await database.close()
+
+
 async def test_messages_and_replies_survive_storage() -> None:
     original = message("1", "é🦗\n", thread="t", private=False, collections=["a"], nested={"x": [1, None, 2.5]})
     assert load_message(dump(original)) == original
