@@ -126,6 +126,26 @@ async def test_what_was_pending_expires_and_nothing_is_sent_again(tmp_path: Path
         assert float(noted or 0) > 0
 
 
+async def test_what_was_answered_and_erased_after_the_backup_is_not_answered_again(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        backup = await asyncio.to_thread(back_up, tmp_path / "grillon.db", tmp_path / "backups")
+        await house.people.set_private(house.person("anna"), private=True)
+        await house.ask(message("1"))
+        assert await house.states() == {}
+    restore(backup, tmp_path)
+    async with open_house(tmp_path) as house:
+        assert await house.dispatcher.receive(message("1"), house.person("anna")) == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    async with open_house(elsewhere) as house:
+        await house.people.set_private(house.person("anna"), private=True)
+        await house.ask(message("1"))
+    restore(backup, elsewhere)
+    async with open_house(elsewhere) as house:
+        count = text("SELECT count(*) FROM handled")
+        assert await house.database.read(lambda connection: connection.execute(count).scalar()) == 0, "they are of another salt"
+
+
 async def test_who_was_forgotten_stays_forgotten(tmp_path: Path) -> None:
     async with open_house(tmp_path, Told(answer)) as house:
         for n in range(3):
