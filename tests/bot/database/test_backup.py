@@ -48,6 +48,17 @@ async def test_the_oldest_make_room(tmp_path: Path) -> None:
     assert other.exists()
 
 
+async def test_the_one_just_made_stays_after_the_clock_was_set_back(tmp_path: Path) -> None:
+    await (await Database.open(tmp_path / "grillon.db")).close()
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    later = [folder / f"grillon-2999010{n}-000000-000000.db" for n in (1, 2)]
+    for path in later:
+        path.touch()
+    made = back_up(tmp_path / "grillon.db", folder, keep=2)
+    assert backups(folder) == [later[1], made]
+
+
 async def test_a_damaged_original_makes_no_backup(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         for n in range(30):
