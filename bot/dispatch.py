@@ -275,7 +275,7 @@ class Dispatcher:
         if pending.message.options.get("ephemeral"):  # nobody waits for it: who asked was connected to the former process
             self._tasks.work(self._stopped(pending), f"drop {pending.id}")
             return
-        wait_s = pending.due_at - time.time()
+        wait_s = min(pending.due_at - time.time(), self._retry_s[-1])  # no longer, though the clock was set back meanwhile
         if wait_s > 0 and not self._lanes.held(pending.conversation_id):
             self._lanes.hold(pending.conversation_id, pending.person.id)
             self._tasks.wait(self._free_after(wait_s, pending.conversation_id), f"wait {pending.id}")
