@@ -8,11 +8,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
+from adapters.types import NotSentError
 from bot.database.backup import back_up, backups, drop_older, verify
 from bot.database.database import Database
 from bot.database.restore import restore
@@ -282,6 +284,25 @@ async def test_pruning(tmp_path: Path) -> None:
     assert await inbox.prune(365) == 50 + 3 + 1
     assert (await counts())["people"] == full["people"] + 1
     await database.close()
+
+
+async def test_what_can_never_be_sent_is_pruned_as_well(tmp_path: Path) -> None:
+    """A platform was taken out of the settings while an answer waited for it."""
+
+    async def offline() -> None:
+        raise NotSentError("not connected", retry_after=100)
+
+    async with open_house(tmp_path, doors={"telegram": PushDoor(sending=offline)}) as house:
+        await house.ask(message("1", platform="telegram"))
+    async with open_house(tmp_path) as house:
+        removed = []
+        for column in ("finished_at", "expires_at"):
+            removed.append(await house.inbox.prune(365))
+            older = text(f"UPDATE inbox SET {column} = {column} - 31 * 86400")
+            await house.database.write(partial(Connection.execute, statement=older))
+        assert [*removed, await house.inbox.prune(365)] == [0, 0, 1]
+        left = "SELECT (SELECT count(*) FROM inbox), (SELECT count(*) FROM outbox)"
+        assert await house.database.read(lambda connection: connection.exec_driver_sql(left).one()) == (0, 0)
 
 
 def test_a_database_with_a_broken_page_is_said_to_be_damaged(tmp_path: Path) -> None:
