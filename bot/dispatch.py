@@ -140,6 +140,7 @@ class Dispatcher:
         """A message was deleted: it is not answered any more."""
         inbox_id = await self._inbox.find(platform, account, message_id)
         if inbox_id is not None:
+            await self._showing.end(inbox_id, withdrawn=True)
             await self.cancel(inbox_id, withdrawn=True)
 
     def waiting(self) -> int:
