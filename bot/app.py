@@ -19,6 +19,7 @@ from bot.chosen import ChosenModel
 from bot.database.database import Database
 from bot.dispatch import Dispatcher
 from bot.doors import PullDoor
+from bot.errors import DatabaseError
 from bot.forget import Forget
 from bot.host import PlatformHost
 from bot.inbox import Inbox
@@ -154,9 +155,11 @@ class House:
         return self.dispatcher.waiting()
 
     async def loaded(self) -> Loaded:
-        """Wait until the library and the models are there. Raises what kept them from it."""
+        """Wait until the library and the models are there. Raises what kept them from it; what the disk refused is tried anew."""
         if self._loading is None:
             raise RuntimeError("the house is not open")
+        if _refused(self._loading):
+            self._loading = asyncio.create_task(self._load(self.readers()), name="loading")
         return await asyncio.shield(self._loading)
 
     def ready(self) -> dict[str, bool]:
@@ -274,3 +277,8 @@ class House:
         scope = self.library.scope(frozenset(readers))
         found = await self.library.status()
         return [asdict(one) for one in found if person.owner or one.name in scope.collections]
+
+
+def _refused(loading: asyncio.Task[Loaded]) -> bool:
+    """Whether the disk kept the library from being loaded: there may be room by now."""
+    return loading.done() and not loading.cancelled() and isinstance(loading.exception(), DatabaseError)

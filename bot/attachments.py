@@ -141,10 +141,12 @@ class Attachments:
     async def _read(self, received: Received, one: Attachment, library: Library) -> list[Passage]:
         content = await self._fetch(received, one)
         path = self._folder / f"{secrets.token_hex(8)}{PurePath(one.name).suffix.lower()}"
-        await asyncio.to_thread(_write, path, content)
+        writing = asyncio.create_task(asyncio.to_thread(_write, path, content), name="write an attachment")
         try:
+            await asyncio.shield(writing)
             pieces = await library.read(path, one.name)
         finally:
+            await asyncio.wait({writing})  # who stops the answer does not stop the thread
             await asyncio.to_thread(path.unlink, missing_ok=True)
         if not pieces:
             raise UnreadableError("it holds no text")

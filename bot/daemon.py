@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from bot.app import House
+from bot.delivery import RETRY_S, insist
 from bot.errors import DatabaseError, told
 from bot.http.server import HttpDoor
 from bot.http.webhook import Webhook, webhook_path
@@ -102,7 +103,7 @@ class Daemon:
         from bot.schedule.nights import schedule_of
         from bot.schedule.watch import watch
 
-        await house.loaded()
+        await insist(house.loaded, RETRY_S, _not_loaded)
         stall.forget()
         self._notifier.status("ready")
         house.schedule = schedule_of(house)
@@ -161,6 +162,10 @@ async def _changed(house: House, name: str, paths: set[Path]) -> None:
         await house.reindex(name, changed=None if folder in paths else paths)
     except (KnowledgeError, DatabaseError) as error:  # the house tries again
         _log.warning("index collection=%s error=%s", name, type(error).__name__)
+
+
+def _not_loaded(error: DatabaseError) -> None:
+    _log.warning("the library could not be loaded, and is tried again: %s", error)
 
 
 def _alive(stall: StallWatch) -> bool:

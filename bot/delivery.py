@@ -32,6 +32,9 @@ T = TypeVar("T")
 RETRY_S = (1.0, 5.0, 30.0, 120.0)
 """Seconds before each further try; the last one again and again."""
 
+_PATIENCE_S = 3600.0
+"""What expired is tried that long all the same: after a night without power the platforms are not even connected yet."""
+
 _LONGEST_S = 5.0
 """Between two tries to send what surely did not arrive, unless the platform asks for more: an outage may be over any moment."""
 
@@ -52,7 +55,7 @@ async def insist(write: Callable[[], Awaitable[T]], retry_s: Sequence[float], to
 class Delivery:
     """Sends the parts of committed replies. `language`: that of its own sentences, where nothing says another.
 
-    `sent` is told the platform and how the sending of each part ended.
+    `sent` is told the platform and how the sending of each part ended; `patience_s`: how long each part is tried at least.
     """
 
     def __init__(
@@ -62,9 +65,11 @@ class Delivery:
         *,
         language: Language = "en",
         sent: Callable[[str, str], None] | None = None,
+        patience_s: float = _PATIENCE_S,
     ) -> None:
         self._outbox = outbox
         self._retry_s = retry_s
+        self._patience_s = patience_s
         self._language: Language = language
         self._sent = sent
 
@@ -86,12 +91,13 @@ class Delivery:
     async def _send(self, pending: Pending, door: Door, outgoing: Outgoing) -> tuple[str, str | None]:
         """How it ended: `sent` and the platform's id, `unknown`, or `refused`."""
         tried_at, once_more = outgoing.tried_at, outgoing.notice
+        patient_until = time.monotonic() + self._patience_s
         for wait in _waits(self._retry_s):
             await self._insist(lambda: self._outbox.begin(pending.id, outgoing.ordinal))
             try:
                 return "sent", await self._try(pending, door, outgoing, tried_at)
             except NotSentError as error:
-                if time.time() > pending.expires_at:
+                if time.time() > pending.expires_at and time.monotonic() > patient_until:
                     _log.warning("gave up sending message=%d: %s", pending.id, error)
                     return "refused", None
                 if tried_at is None:

@@ -124,7 +124,7 @@ class Dispatcher:
         """Stop all that waits or is being answered in a conversation; how many that were."""
         on_their_way = [*self._lanes.all(), *self._answering.values()]
         theirs = [pending.id for pending in on_their_way if (pending.person.id, pending.space) == (person.id, space)]
-        return sum([await self.cancel(id_) for id_ in theirs])
+        return sum(await asyncio.gather(*(self.cancel(id_) for id_ in theirs)))
 
     async def edit(self, message: Message) -> None:
         """A message says something else now: one that waits is replaced, one being answered is offered again."""
@@ -141,6 +141,7 @@ class Dispatcher:
         """A message was deleted: it is not answered any more."""
         inbox_id = await self._inbox.find(platform, account, message_id)
         if inbox_id is not None:
+            await self._showing.end(inbox_id, withdrawn=True)
             await self.cancel(inbox_id, withdrawn=True)
 
     def waiting(self) -> int:
@@ -227,10 +228,10 @@ class Dispatcher:
             self._tasks.wait(self._free_after(retry_s, pending.conversation_id), f"wait {pending.id}")
 
     async def _stopped(self, pending: Pending) -> None:
-        """Close and deliver a message that was cancelled while it waited."""
+        """Close a message that was cancelled while it waited. Who cancelled it need not wait for its delivery."""
         live = self._live.end(pending.id)
         await self._attempts.close(pending, live, pending.end, self._attempts.said("cancelled", pending.message, pending.person))
-        await self._deliver([pending])
+        self._tasks.work(self._deliver([pending]), f"deliver {pending.id}")
 
     async def _deliver(self, answered: list[Pending]) -> None:
         for pending in answered:
@@ -241,8 +242,10 @@ class Dispatcher:
 
     async def _deliver_and_free(self, conversation: int, answered: list[Pending]) -> None:
         """Send what is answered, by a former process too; its lane goes on behind it."""
-        await self._deliver(answered)
-        self._free(conversation)
+        try:
+            await self._deliver(answered)
+        finally:
+            self._free(conversation)
 
     async def _free_after(self, wait_s: float, conversation: int) -> None:
         await asyncio.sleep(wait_s)
@@ -274,7 +277,7 @@ class Dispatcher:
         if pending.message.options.get("ephemeral"):  # nobody waits for it: who asked was connected to the former process
             self._tasks.work(self._stopped(pending), f"drop {pending.id}")
             return
-        wait_s = pending.due_at - time.time()
+        wait_s = min(pending.due_at - time.time(), self._retry_s[-1])  # no longer, though the clock was set back meanwhile
         if wait_s > 0 and not self._lanes.held(pending.conversation_id):
             self._lanes.hold(pending.conversation_id, pending.person.id)
             self._tasks.wait(self._free_after(wait_s, pending.conversation_id), f"wait {pending.id}")

@@ -172,7 +172,9 @@ class Inbox:
         if conversation is None:
             created = connection.execute(sql.NEW_CONVERSATION, {**key, "created_at": row["received_at"]})
             conversation = created.lastrowid
-        stored = connection.execute(sql.NEW, {**row, "conversation_id": conversation})
+        # As it is now: what the door knows of the person may be older than their /private.
+        erase = row["erase"] or connection.execute(sql.PRIVATE, {"person": row["person_id"]}).scalar()
+        stored = connection.execute(sql.NEW, {**row, "conversation_id": conversation, "erase": erase})
         return Arrived(stored.lastrowid, conversation, fresh=True)
 
     def _before(self, connection: Connection, row: dict[str, Any]) -> Arrived | None:

@@ -35,6 +35,7 @@ CONVERSATION = select(conversations.c.id).where(
 )
 NEW_CONVERSATION = insert(conversations)
 NEW = insert(inbox)
+PRIVATE = select(people.c.private).where(people.c.id == bindparam("person"))
 OPEN = ("received", "running", "failed")
 LEASE = (
     update(inbox)

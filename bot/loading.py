@@ -49,7 +49,11 @@ async def load(settings: Settings, sql: Sql, folder: Path, readers: Mapping[str,
     config = knowledge_config(settings)
     chosen = await chosen_model(settings.model, sql)
     vectors = embedder(config.embedding)
-    library = await Library.open(config, sql, folder, readers=readers, embedder=vectors)
+    try:
+        library = await Library.open(config, sql, folder, readers=readers, embedder=vectors)
+    except Exception:
+        await vectors.close()
+        raise
     model = chat_model(chosen)
     # What was loaded stays for good: the collector need not walk over it again and again, 50 ms at a time.
     gc.collect()

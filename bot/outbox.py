@@ -112,8 +112,10 @@ def store_parts(connection: Connection, id_: int, parts: Sequence[Part]) -> None
 
 
 def _add(connection: Connection, id_: int, notice: Sequence[Part]) -> None:
-    after = connection.execute(_LAST_PLACE, {"of": id_}).scalar_one() + 1
-    rows = [{**_row(id_, place, part), "notice": True} for place, part in enumerate(notice, after)]
+    last = connection.execute(_LAST_PLACE, {"of": id_}).scalar()
+    if last is None:
+        return  # the message was erased while its part was on its way
+    rows = [{**_row(id_, place, part), "notice": True} for place, part in enumerate(notice, last + 1)]
     connection.execute(insert(outbox), rows)
 
 

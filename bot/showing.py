@@ -91,28 +91,38 @@ class Showing:
         self._shown = shown
         self._stop = stop
         self._language: Language = language
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tasks: dict[int, tuple[asyncio.Task[None], Pending, Door]] = {}
 
     def begin(self, pending: Pending, door: Door) -> None:
         """Show an answer until `end`. Nothing that goes wrong here stops it."""
         if pending.id not in self._tasks:
-            self._tasks[pending.id] = asyncio.create_task(self._guarded(pending, door), name=f"show {pending.id}")
+            work = self._guarded(pending, lambda: self._show(pending, door))
+            self._tasks[pending.id] = asyncio.create_task(work, name=f"show {pending.id}"), pending, door
 
-    async def end(self, id_: int) -> None:
-        """Show no more of it: when this returns, no call is in flight that could come after the final text."""
-        task = self._tasks.pop(id_, None)
-        if task is not None:
+    async def end(self, id_: int, *, withdrawn: bool = False) -> None:
+        """Show no more of it: when this returns, no call is in flight that could come after the final text.
+
+        `withdrawn`: there will be none, unless a message shows something already, be it the one that was on its way.
+        """
+        if id_ not in self._tasks:
+            return
+        task, pending, door = self._tasks[id_]
+        if not task.cancelling():  # a second time it would leave the call that it waits for
             task.cancel()
-            await asyncio.wait({task})
+        await asyncio.wait({task})
+        self._tasks.pop(id_, None)
+        if withdrawn:
+            over = _Answer(pending, self._language, None, over=True)
+            await self._guarded(pending, lambda: self._show_now(over, door))
 
     async def stop(self) -> None:
         """Show nothing more."""
         for id_ in list(self._tasks):
             await self.end(id_)
 
-    async def _guarded(self, pending: Pending, door: Door) -> None:
+    async def _guarded(self, pending: Pending, show: Callable[[], Awaitable[None]]) -> None:
         try:
-            await self._show(pending, door)
+            await show()
         except (DeliveryError, DatabaseError) as error:  # the answer itself is delivered all the same
             _log.info("not shown while it is written message=%d error=%s", pending.id, type(error).__name__)
         except Exception as error:  # noqa: BLE001 -- a fault of the door's own, where nothing depends on it

@@ -94,13 +94,11 @@ class Library:
         make_embedder = make_embedder or _embedder
         embedders = Embedders(embedder, config.embedding, make_embedder)
         library = cls(config, sql, folder, readers, embedders, reader or _reader(config))
-        await library._upkeep.open()
         try:
-            await library._store.open()
-        except IndexUnavailableError as error:
-            _LOG.warning("%s", error)
-        await library._recognise()
-        library._upkeep.soon()
+            await library._open()
+        except Exception:  # whoever tries again needs the folder, whose lock the child holds
+            await library.close()
+            raise
         return library
 
     def scope(self, audience: frozenset[str]) -> Scope:
@@ -195,6 +193,15 @@ class Library:
         await self._reader.close()
         await self._store.close()
         await self._embedders.close()
+
+    async def _open(self) -> None:
+        await self._upkeep.open()
+        try:
+            await self._store.open()
+        except IndexUnavailableError as error:
+            _LOG.warning("%s", error)
+        await self._recognise()
+        self._upkeep.soon()
 
     def _legs(self, scope: Scope) -> list[Leg]:
         """The spaces to ask, by embedder. Where nobody can embed for the present one, the one being filled has a part."""

@@ -44,7 +44,8 @@ def back_up(source: Path, folder: Path, *, label: str = "", keep: int | None = N
     finally:
         _remove(folder.glob(f"{partial.name}*"))
     if keep is not None:
-        _remove(backups(folder, label)[keep:])
+        # The one just made stays even where the clock was set back, and older ones have later names.
+        _remove([one for one in backups(folder, label) if one != target][keep - 1 :])
     return target
 
 

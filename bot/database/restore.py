@@ -62,6 +62,7 @@ class _Before:
 
     forgotten: dict[str, float] = field(default_factory=dict)
     answered: list[tuple[str, str, str]] = field(default_factory=list)
+    handled: list[tuple[str, bytes, float]] = field(default_factory=list)
     sequences: dict[str, int] = field(default_factory=dict)
     apart: int = _FAR_APART
 
@@ -104,6 +105,8 @@ def _before(database: Path) -> _Before:
         before.forgotten.update(connection.execute("SELECT digest, at FROM forgotten").fetchall())
         answered = "SELECT platform, account, message_id FROM inbox WHERE state IN ('answered', 'sent')"
         before.answered.extend(connection.execute(answered).fetchall())
+        salted = "SELECT value, digest, until FROM handled, meta WHERE key = 'salt'"
+        before.handled.extend(connection.execute(salted).fetchall())
         before.sequences.update(connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
         before.apart = _APART
     return before
@@ -114,7 +117,7 @@ def _bring_up_to_date(made: Path, before: _Before, handled_s: float) -> tuple[in
         with connection.begin():
             erased = _erase_forgotten(connection, before.forgotten, handled_s)
             expired = _expire(connection)
-            _note_answered(connection, before.answered, handled_s)
+            _note_answered(connection, before, handled_s)
             _skip_ids(connection, before)
             noted = insert(meta).values(key="restored_at", value=str(time.time()))
             connection.execute(noted.on_conflict_do_update(index_elements=["key"], set_={"value": noted.excluded.value}))
@@ -145,11 +148,15 @@ def _expire(connection: Connection) -> int:
     return connection.execute(update(inbox).where(inbox.c.state != "sent").values(late)).rowcount
 
 
-def _note_answered(connection: Connection, answered: list[tuple[str, str, str]], handled_s: float) -> None:
-    """What was answered after the backup is not to be answered again when a platform delivers it once more."""
+def _note_answered(connection: Connection, before: _Before, handled_s: float) -> None:
+    """What was answered after the backup is not to be answered again when a platform delivers it once more.
+
+    Of what was erased since only the digest is left, which says nothing to a database with another salt.
+    """
     salt, until = salt_of(connection), time.time() + handled_s
     known = set(connection.execute(select(inbox.c.platform, inbox.c.account, inbox.c.message_id)).all())
-    rows = [{"digest": handled_digest(salt, *ids), "until": until} for ids in answered if ids not in known]
+    rows = [{"digest": handled_digest(salt, *ids), "until": until} for ids in before.answered if ids not in known]
+    rows += [{"digest": digest, "until": at} for salted, digest, at in before.handled if salted == salt.hex()]
     if rows:
         connection.execute(insert(handled).on_conflict_do_nothing(), rows)
 

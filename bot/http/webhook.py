@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bot.http.errors import ProblemError
+from bot.http.body import read_body
 
 if TYPE_CHECKING:
     from adapters.telegram.config import TelegramConfig
@@ -38,8 +38,5 @@ class Webhook:
 
     async def take(self, request: web.BaseRequest) -> web.StreamResponse:
         """`POST` of an update. The platform compares the secret, and answers 200 only for what is committed."""
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            raise ProblemError("too_large", "The update is larger than [http] body_kb allows.") from None
+        body = await read_body(request)
         return web.Response(status=await self._platform.accept(request.headers.get(_SECRET), body))

@@ -8,7 +8,7 @@ import os
 import pwd
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.errors import SettingsError, StateInUseError
@@ -59,8 +59,18 @@ async def peer_of(connected: socket.socket, people: People, group: str | None) -
     trusted = uid in {0, os.geteuid()}
     if not trusted and group:
         trusted = await asyncio.to_thread(_in_group, uid, gid, group)  # it may ask a directory server
-    person = await people.of_unix(uid) or (people.owner if trusted else None)
+    person = await _person(people, uid, trusted=trusted)
     return Peer(uid, person, trusted) if person else None
+
+
+async def present(peer: Peer, people: People) -> Peer | None:
+    """The other end as it is now: since it connected its person may have chosen a language, or have been blocked."""
+    person = await _person(people, peer.uid, trusted=peer.trusted)
+    return replace(peer, person=person) if person else None
+
+
+async def _person(people: People, uid: int, *, trusted: bool) -> Person | None:
+    return await people.of_unix(uid) or (people.owner if trusted else None)
 
 
 def _remove_stale(path: Path) -> None:

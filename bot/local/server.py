@@ -12,7 +12,7 @@ from typing import Any, Self, cast
 import orjson
 
 from bot.errors import GrillonError, RejectedError
-from bot.local.access import Peer, bind, peer_of
+from bot.local.access import Peer, bind, peer_of, present
 from bot.local.house import House, Request, Values
 from bot.local.verbs import FOR_ALL, HOUSE, PAPERS
 from bot.local.wire import LINE_BYTES, error_values, line
@@ -159,6 +159,7 @@ class _Connection:
             if verb in PAPERS:
                 await self._send({"id": number, "result": await PAPERS[verb](self._house, request.params)})
                 return
+            await self._look_again(request)
             async with aclosing(HOUSE[verb](self._house, request)) as lines:
                 async for values in lines:
                     await self._send({"id": number, **values})
@@ -169,6 +170,13 @@ class _Connection:
                 raise
             self._ended.discard(number)
             await self._send({"id": number, **error_values(RejectedError("cancelled", "cancelled"))})
+
+    async def _look_again(self, request: Request) -> None:
+        """A `grillon chat` stays connected for hours: what its person chose meanwhile counts from the next line on."""
+        peer = await present(request.peer, self._house.people)
+        if peer is None:
+            raise RejectedError("forbidden", _NOBODY, 403)
+        request.peer = peer
 
     async def _send(self, values: Values) -> None:
         self._writer.write(line(values))

@@ -55,6 +55,8 @@ class Pace:
         self.seed(key, ())
         self._counts.move_to_end(key)
         count, now = self._counts[key], self._clock()
+        while count.times and count.times[-1] > now:  # the clock was set back: what it said before counts for nothing
+            count.times.pop()
         for most, seconds in self._windows:
             if len(count.times) >= most and count.times[-most] > now - seconds:
                 return self._over(count, most, seconds, now)
@@ -67,7 +69,7 @@ class Pace:
             self._counts[key].times.pop()
 
     def _over(self, count: _Count, most: int, seconds: float, now: float) -> Over:
-        said = count.told.get(seconds, 0) > now - seconds
+        said = now - seconds < count.told.get(seconds, 0) <= now
         if not said:
             count.told[seconds] = now
         return Over(most, seconds, count.times[-most] + seconds - now, said)

@@ -17,7 +17,7 @@ from bot.people import roster
 from bot.people.chats import Chats
 from bot.people.declared import declare
 from bot.people.identities import Identity
-from bot.tables import identities, people
+from bot.tables import identities, inbox, people
 from knowledge.scope import EVERYONE, OWNER
 
 if TYPE_CHECKING:
@@ -171,11 +171,21 @@ class People:
 
     async def set_language(self, person: Person, language: Literal["en", "fr"] | None) -> None:
         """What a person is answered in; None: as they write."""
-        await self._choose(person, language=language)
+        chosen = update(people).where(people.c.id == person.id).values(language=language)
+        await self._sql.write(lambda connection: connection.execute(chosen))
+        await self.changed()
 
     async def set_private(self, person: Person, *, private: bool) -> None:
-        """Whether nothing of what is said with a person is kept."""
-        await self._choose(person, private=private)
+        """Whether nothing of what is said with a person is kept, what waits behind the command included."""
+        unanswered = inbox.c.person_id == person.id, inbox.c.outcome.is_(None)
+
+        def work(connection: Connection) -> None:
+            connection.execute(update(people).where(people.c.id == person.id).values(private=private))
+            if private:
+                connection.execute(update(inbox).where(*unanswered).values(erase=True))
+
+        await self._sql.write(work)
+        await self.changed()
 
     async def moved(self, platform: str, chat: str, to: str) -> None:
         """A shared chat got a new id: conversations and rights go with it. Saying it again changes nothing."""
@@ -206,11 +216,6 @@ class People:
             f"readers: {name!r} is not known. Allowed: everyone, owner, discord-role:ID, chat:PLATFORM:ID, "
             f"or a name of [[people]] ({known})."
         )
-
-    async def _choose(self, person: Person, **values: object) -> None:
-        statement = update(people).where(people.c.id == person.id).values(**values)
-        await self._sql.write(lambda connection: connection.execute(statement))
-        await self.changed()
 
 
 def as_person(row: Row[*tuple[Any, ...]]) -> Person:

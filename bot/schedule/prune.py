@@ -42,9 +42,11 @@ def _rules(now: float, memory_s: float, handled_s: float) -> Sequence[tuple[Tabl
         ~exists().where(column == people.c.id)
         for column in (identities.c.person_id, tokens.c.person_id, conversations.c.person_id, inbox.c.person_id)
     ]
+    # An answer whose platform was taken out of the settings is never sent.
+    over = (inbox.c.state == "sent") | (inbox.c.expires_at < now)
     return (
         (turns, turns.c.id, turns.c.created_at < now - memory_s),
-        (inbox, inbox.c.id, (inbox.c.state == "sent") & (inbox.c.finished_at < now - handled_s)),
+        (inbox, inbox.c.id, over & (inbox.c.finished_at < now - handled_s)),
         (handled, handled.c.digest, handled.c.until < now),
         (codes, codes.c.digest, codes.c.expires_at <= now),
         (strangers, literal_column("strangers.rowid"), strangers.c.told_at <= now - AGAIN_S),

@@ -81,7 +81,7 @@ class PushDoor:
         now = live()
         if now is not None:
             self.shown.append((origin.message.id, now))
-        return f"live {origin.message.id}"
+        return f"live {origin.message.id}" if origin.message.id in dict(self.shown) else None
 
     def parts(self, _origin: Origin, reply: Reply) -> Sequence[Part]:
         return [Part({"text": word}) for word in reply.text.split()]

@@ -6,19 +6,26 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.types import Reply
+from bot import daemon
+from bot.app import House
 from bot.cli.alone import alone
 from bot.command_line import main
 from bot.database.database import Database
-from bot.errors import StateInUseError
+from bot.errors import DatabaseError, StateInUseError
 from bot.live import Finished
 from bot.settings.fields import Settings
+from bot.settings.sources import Loaded
+from bot.stall import StallWatch
 from bot.state import State, owner_pid
+from bot.systemd import Notifier
+from knowledge import spaces
 from tests.rigs.ollama import Ollama
 
 
@@ -53,6 +60,46 @@ async def test_a_house_for_one_verb(tmp_path: Path) -> None:
     assert owner_pid(tmp_path / "state") is None
     assert not (tmp_path / "state" / "grillon.sock").exists()
     assert "house" not in [thread.name for thread in threading.enumerate()]
+
+
+def full_once(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """The disk has no room when the library is first loaded, and has some later."""
+    work, tries = getattr(spaces, step), count()
+
+    def full(*given: Any, **more: Any) -> Any:
+        if next(tries) == 0:
+            raise DatabaseError("The disk is full.")
+        return work(*given, **more)
+
+    monkeypatch.setattr(spaces, step, full)
+
+
+@pytest.mark.parametrize("step", ["declare", "arrange"])
+async def test_a_library_that_the_disk_refused_is_loaded_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    full_once(monkeypatch, step)
+    async with Ollama() as rig:
+        told = settings(tmp_path, rig.address)
+        with State.claim(told.state or tmp_path) as state:
+            async with House.open(told, state) as house:
+                with pytest.raises(DatabaseError, match="full"):
+                    await house.loaded()
+                loaded = await house.loaded()
+                assert house.library is loaded.library
+                assert await loaded.library.check() == []  # it has the folder, which the first try had locked
+
+
+async def test_the_daemon_keeps_its_hours_once_the_library_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full_once(monkeypatch, "declare")
+    monkeypatch.setattr(daemon, "RETRY_S", (0.01,))
+    told = settings(tmp_path, "http://127.0.0.1:9")
+    with State.claim(told.state or tmp_path) as state:
+        life = daemon.Daemon(Loaded(told, {}, None, ()), state, Notifier())
+        async with House.open(told, state) as house, daemon._Background() as tasks:
+            await life._after_loading(house, tasks, StallWatch(1))
+            assert house.schedule is not None
+            house.schedule.stop()
 
 
 def test_a_state_in_use_stays_whose_it_is(tmp_path: Path) -> None:

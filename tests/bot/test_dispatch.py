@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from adapters.types import NotSentError, RefusedError, Reply, UnknownError
+from adapters.types import NotSentError, Origin, Part, RefusedError, Reply, UnknownError
+from bot.delivery import Delivery
 from bot.errors import DatabaseError, RejectedError
 from bot.live import Finished, NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
 from bot.speech.sentences import say
@@ -238,6 +239,30 @@ async def test_a_waiting_message_is_cancelled(tmp_path: Path) -> None:
         assert not await house.dispatcher.cancel(12345)
 
 
+async def test_who_stops_does_not_wait_for_the_platform(tmp_path: Path) -> None:
+    """Of a platform that puts calls off for one chat, the others must hear meanwhile."""
+    answerer, room = Gated(), asyncio.Event()
+
+    async def wait_for_room() -> None:
+        await room.wait()
+
+    door = PushDoor(sending=wait_for_room)
+    async with open_house(tmp_path, answerer, doors={"telegram": door}) as house:
+        anna = house.person("anna")
+        ids = [await house.dispatcher.receive(message(str(n), platform="telegram"), anna) for n in range(3)]
+        await answerer.arrivals.get()
+        async with asyncio.timeout(2):
+            assert await house.dispatcher.stop(anna, "private") == 3
+            assert {(await house.reply(id_)).error for id_ in ids} == {"cancelled"}
+        assert answerer.broken == ["0"]
+        assert door.sent == []
+        room.set()
+        await house.dispatcher.drain(5)
+        assert {id_ for id_, _, _ in door.sent} == {"0", "1", "2"}
+        assert set((await house.states()).values()) == {("sent", "cancelled", 1), ("sent", "cancelled", 0)}
+        assert answerer.started == ["0"]
+
+
 async def test_an_answer_in_progress_is_cancelled(tmp_path: Path) -> None:
     answerer = Gated()
     async with open_house(tmp_path, answerer) as house:
@@ -414,15 +439,53 @@ async def test_a_door_with_a_fault_does_not_stop_its_lane(tmp_path: Path) -> Non
         assert [id_ for id_, _, _ in door.sent] == ["1"] * (3 + len(notice)) + ["2"] * 4
 
 
-async def test_not_delivered_before_it_expires(tmp_path: Path) -> None:
-    class Dead(PushDoor):
-        async def send(self, *_: object, **__: object) -> str | None:
-            raise NotSentError("nobody there")
+class Dead(PushDoor):
+    async def send(self, *_: object, **__: object) -> str | None:
+        raise NotSentError("nobody there")
 
+
+async def test_a_delivery_that_fails_does_not_stop_its_lane(tmp_path: Path) -> None:
+    def uncounted(_platform: str, _state: str) -> None:
+        raise ZeroDivisionError
+
+    door = PushDoor()
+    async with open_house(tmp_path, doors={"telegram": door}) as house:
+        house.dispatcher._delivery = Delivery(house.inbox.outbox, sent=uncounted)
+        await house.ask(message("1", platform="telegram"))
+        async with asyncio.timeout(2):
+            assert (await house.ask(message("2", platform="telegram"))).text == "answer to question 2"
+        await house.dispatcher.drain(5)
+        assert [id_ for id_, _, _ in door.sent] == ["1", "2"]
+
+
+async def test_not_delivered_before_it_expires(tmp_path: Path) -> None:
     async with open_house(tmp_path, doors={"telegram": Dead()}, expire_h=0.1 / 3600) as house:
+        house.dispatcher._delivery = Delivery(house.inbox.outbox, (0.01,), patience_s=0.1)
         await house.ask(message("1", platform="telegram"))
         await house.dispatcher.drain(5)
         assert await house.states() == {"1": ("sent", "answered", 1)}
+
+
+async def test_what_expired_in_the_dark_is_said_once_the_platform_is_there(tmp_path: Path) -> None:
+    async with open_house(tmp_path, doors={"telegram": Dead()}) as house:
+        await house.ask(message("1", platform="telegram"))
+        await house.dispatcher.receive(message("2", platform="telegram"), house.person("anna"))  # waits for its lane
+        await house.database.write(lambda connection: connection.execute(text("UPDATE inbox SET expires_at = 1")))
+
+    class Late(PushDoor):
+        async def send(self, origin: Origin, part: Part, key: str, *, tried_s: float | None = None) -> str | None:
+            if key not in tried:
+                tried.append(key)
+                raise NotSentError("not connected")
+            return await super().send(origin, part, key, tried_s=tried_s)
+
+    tried: list[str] = []
+    door = Late()
+    async with open_house(tmp_path, doors={"telegram": door}) as house:
+        assert (await house.reply(2)).error == "expired"
+        await house.dispatcher.drain(5)
+        said = {id_: " ".join(word for of, word, _ in door.sent if of == id_) for id_ in "12"}
+        assert said == {"1": "answer to question 1", "2": say("expired", "en")}
 
 
 async def test_draining_lets_what_is_written_finish_and_gives_back_the_rest(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from adapters.types import Message, Reply
+from adapters.types import Message, Reply, UnknownError
 from bot.database.database import Database
 from bot.forget import Forget, journal_path, person_digest, read_journal
 from bot.live import NewTurn, Outcome, Received, Step, Words
@@ -160,6 +160,27 @@ async def test_asked_for_by_a_message_of_the_line(tmp_path: Path) -> None:
             lambda connection: connection.execute(text("SELECT question FROM turns")).scalars().all()
         )
         assert turns == ["what comes later"]
+
+
+async def test_erased_while_its_reply_may_or_may_not_have_arrived(tmp_path: Path) -> None:
+    """There is nothing left that a notice could speak of; the lane goes on."""
+    async with open_house(tmp_path, Told(answer), doors={"telegram": (door := PushDoor())}) as house:
+        anna, erased = house.person("anna"), asyncio.Event()
+
+        async def forgotten_meanwhile() -> None:
+            door.sending = None
+            await Forget(house.database, tmp_path).person(anna.id)
+            erased.set()
+            raise UnknownError("timeout")
+
+        door.sending = forgotten_meanwhile
+        await house.ask(message("0", "canariquestion", platform="telegram"))
+        async with asyncio.timeout(2):
+            await erased.wait()
+            assert (await house.ask(message("1", "later", platform="telegram"))).error is None
+        await house.dispatcher.drain(5)
+        assert [word for _, word, _ in door.sent] == ["canariquestion", COMMON, "later"]
+        assert found_in(tmp_path) == set()
 
 
 async def test_a_declared_person_comes_back_as_a_new_one(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,21 @@ async def test_one_message_is_stored_once(tmp_path: Path) -> None:
     assert other_account.fresh
     assert await inbox.known(message("1"), anna) == arrived[0].id
     assert await inbox.known(message("7"), anna) is None
+    await database.close()
+
+
+async def test_of_a_private_person_nothing_is_kept_whatever_the_door_knows(tmp_path: Path) -> None:
+    """A door that knew the person before they chose so hands in what is no longer true."""
+    database, inbox, anna = await opened(tmp_path)
+    people = People(database)
+    await people.declare([PersonConfig(name="anna", owner=True)])
+    await people.set_private(anna, private=True)
+    assert not anna.private
+    id_ = (await inbox.receive(message("1"), anna, LATER)).id
+    await inbox.lease(id_)
+    await inbox.close(id_, "answered", Reply("one"), (), NewTurn("q", "a"))
+    left = "SELECT (SELECT count(*) FROM inbox), (SELECT count(*) FROM turns)"
+    assert await database.read(lambda connection: connection.exec_driver_sql(left).one()) == (0, 0)
     await database.close()
 
 
@@ -224,11 +240,21 @@ async def test_a_failed_message_waits_for_its_time_across_a_restart(tmp_path: Pa
     await inbox.fail(ids[0], LATER)
     await database.close()
     answerer = Gated()
-    async with open_house(tmp_path, answerer) as house:
+    async with open_house(tmp_path, answerer, retry_s=(60,)) as house:
         answerer.let("other")
         await house.ask(message("other", thread="x"))
         assert answerer.started == ["other"]
         assert house.dispatcher.position(ids[1]) is not None
+
+
+async def test_a_failed_message_waits_no_longer_than_between_two_tries_when_the_clock_was_set_back(tmp_path: Path) -> None:
+    database, inbox, anna = await opened(tmp_path)
+    id_ = (await inbox.receive(message("1"), anna, LATER)).id
+    await inbox.lease(id_)
+    await inbox.fail(id_, time.time() + 30 * 86_400)
+    await database.close()
+    async with open_house(tmp_path, retry_s=(0.01,)) as house, asyncio.timeout(2):
+        assert (await house.reply(id_)).text == "answer to question 1"
 
 
 async def test_a_message_of_a_door_that_is_gone_is_said_to_have_expired(tmp_path: Path) -> None:

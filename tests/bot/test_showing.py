@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adapters.types import Live, Origin, RefusedError, Reply
 from bot.live import NewTurn, Outcome, Received, Step, Words
+from bot.speech.sentences import say
 from tests.bot.house import Gated, House, PushDoor, Told, message, open_house
 
 
@@ -185,6 +186,39 @@ async def test_to_a_question_that_was_withdrawn_nothing_is_said(tmp_path: Path) 
         await house.dispatcher.drain(5)
         assert door.sent == []
         assert {state[:2] for state in (await house.states()).values()} == {("sent", "withdrawn")}
+
+
+async def test_a_question_that_is_withdrawn_while_it_is_first_shown_leaves_no_half_answer(tmp_path: Path) -> None:
+    """Who shows it is cancelled before being told which message does; the door knows."""
+
+    class Slow(PushDoor):
+        async def show(self, origin: Origin, live: Callable[[], Live | None]) -> str | None:
+            if live() is None:
+                return await super().show(origin, live)
+            posting = asyncio.ensure_future(self._post(origin, live))
+            try:
+                return await asyncio.shield(posting)
+            except asyncio.CancelledError:
+                arrives.set()
+                await posting
+                raise
+
+        async def _post(self, origin: Origin, live: Callable[[], Live | None]) -> str | None:
+            now = live()
+            begun.set()
+            await arrives.wait()
+            return await super().show(origin, lambda: now)
+
+    answerer, door, begun, arrives = Gated(), Slow(), asyncio.Event(), asyncio.Event()
+    async with open_house(tmp_path, answerer, doors={"telegram": door}) as house:
+        id_ = await house.dispatcher.receive(message("1", platform="telegram"), house.person("anna"))
+        await begun.wait()
+        await house.dispatcher.withdraw("telegram", "account", "1")
+        await house.reply(id_)
+        await house.dispatcher.drain(5)
+        assert door.shown
+        assert " ".join(word for _, word, _ in door.sent) == say("cancelled", "en"), "in the place of what was shown"
+        assert await live_of(house) == ["live 1"]
 
 
 async def test_stop_ends_all_of_a_conversation_and_no_other(tmp_path: Path) -> None:

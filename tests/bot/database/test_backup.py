@@ -8,11 +8,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
+from adapters.types import NotSentError
 from bot.database.backup import back_up, backups, drop_older, verify
 from bot.database.database import Database
 from bot.database.restore import restore
@@ -46,6 +48,17 @@ async def test_the_oldest_make_room(tmp_path: Path) -> None:
     made = [back_up(tmp_path / "grillon.db", tmp_path / "backups", keep=2) for _ in range(4)]
     assert backups(tmp_path / "backups") == [made[3], made[2]]
     assert other.exists()
+
+
+async def test_the_one_just_made_stays_after_the_clock_was_set_back(tmp_path: Path) -> None:
+    await (await Database.open(tmp_path / "grillon.db")).close()
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    later = [folder / f"grillon-2999010{n}-000000-000000.db" for n in (1, 2)]
+    for path in later:
+        path.touch()
+    made = back_up(tmp_path / "grillon.db", folder, keep=2)
+    assert backups(folder) == [later[1], made]
 
 
 async def test_a_damaged_original_makes_no_backup(tmp_path: Path) -> None:
@@ -124,6 +137,26 @@ async def test_what_was_pending_expires_and_nothing_is_sent_again(tmp_path: Path
             lambda connection: connection.execute(text("SELECT value FROM meta WHERE key = 'restored_at'")).scalar()
         )
         assert float(noted or 0) > 0
+
+
+async def test_what_was_answered_and_erased_after_the_backup_is_not_answered_again(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        backup = await asyncio.to_thread(back_up, tmp_path / "grillon.db", tmp_path / "backups")
+        await house.people.set_private(house.person("anna"), private=True)
+        await house.ask(message("1"))
+        assert await house.states() == {}
+    restore(backup, tmp_path)
+    async with open_house(tmp_path) as house:
+        assert await house.dispatcher.receive(message("1"), house.person("anna")) == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    async with open_house(elsewhere) as house:
+        await house.people.set_private(house.person("anna"), private=True)
+        await house.ask(message("1"))
+    restore(backup, elsewhere)
+    async with open_house(elsewhere) as house:
+        count = text("SELECT count(*) FROM handled")
+        assert await house.database.read(lambda connection: connection.execute(count).scalar()) == 0, "they are of another salt"
 
 
 async def test_who_was_forgotten_stays_forgotten(tmp_path: Path) -> None:
@@ -251,6 +284,25 @@ async def test_pruning(tmp_path: Path) -> None:
     assert await inbox.prune(365) == 50 + 3 + 1
     assert (await counts())["people"] == full["people"] + 1
     await database.close()
+
+
+async def test_what_can_never_be_sent_is_pruned_as_well(tmp_path: Path) -> None:
+    """A platform was taken out of the settings while an answer waited for it."""
+
+    async def offline() -> None:
+        raise NotSentError("not connected", retry_after=100)
+
+    async with open_house(tmp_path, doors={"telegram": PushDoor(sending=offline)}) as house:
+        await house.ask(message("1", platform="telegram"))
+    async with open_house(tmp_path) as house:
+        removed = []
+        for column in ("finished_at", "expires_at"):
+            removed.append(await house.inbox.prune(365))
+            older = text(f"UPDATE inbox SET {column} = {column} - 31 * 86400")
+            await house.database.write(partial(Connection.execute, statement=older))
+        assert [*removed, await house.inbox.prune(365)] == [0, 0, 1]
+        left = "SELECT (SELECT count(*) FROM inbox), (SELECT count(*) FROM outbox)"
+        assert await house.database.read(lambda connection: connection.exec_driver_sql(left).one()) == (0, 0)
 
 
 def test_a_database_with_a_broken_page_is_said_to_be_damaged(tmp_path: Path) -> None:

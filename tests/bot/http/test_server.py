@@ -16,6 +16,7 @@ from bot.http.body import json_response
 from bot.http.errors import STATUS
 from bot.http.openapi import openapi
 from bot.http.server import HttpDoor
+from bot.http.webhook import Webhook
 from bot.people.people import Person
 from bot.replies import _MODEL_ERRORS
 from bot.settings.fields import HttpConfig
@@ -217,6 +218,34 @@ async def test_a_body_that_never_ends(tmp_path: Path, monkeypatch: pytest.Monkey
     async with open_door(tmp_path) as opened:
         answer = await asyncio.wait_for(opened.raw(chunked(opened) + b"1\r\n{\r\n"), 5)
         assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000, b"413"),
+        (b"Transfer-Encoding: chunked\r\n\r\n" + b"1000\r\n" + b"x" * 0x1000 + b"\r\n", b"408"),
+        (b"Content-Length: 9\r\n\r\n{", b"408"),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+async def test_what_a_platform_pushes_is_bounded_before_its_secret_is_known(
+    tmp_path: Path, sent: bytes, status: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body, "_BODY_S", 0.1)
+    monkeypatch.setattr(connection, "LINGER_S", 0.1)
+    taken: list[bytes] = []
+
+    class Pushed:
+        async def accept(self, _secret: str | None, body: bytes) -> int:
+            taken.append(body)
+            return 200
+
+    async with open_door(tmp_path, body_kb=64) as opened:
+        opened.door.open_route("POST", "/telegram", Webhook(Pushed()).take)
+        async with asyncio.timeout(5):
+            assert (await opened.raw(b"POST /telegram HTTP/1.1\r\n" + HEAD + sent)).split()[1] == status
+        assert not taken
 
 
 async def test_there_is_an_end_to_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,11 +24,13 @@ from adapters.types import Reply, Source
 from bot.database.backup import verify
 from bot.doors import PullDoor
 from bot.errors import RejectedError, SettingsError, StateInUseError
-from bot.live import Event, Finished, Outcome, Received, Restarted, Step, Waiting, Words
+from bot.live import Event, Finished, NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
+from bot.local.access import Peer, present
 from bot.local.client import DaemonLostError, LocalClient
 from bot.local.server import LocalSocket
 from bot.local.wire import LINE_BYTES, RemoteError, line
 from bot.people.codes import Codes
+from bot.people.people import Person
 from bot.state import State
 from bot.tokens import Tokens
 from tests.bot.house import Gated, Told, open_house
@@ -101,6 +103,41 @@ async def test_a_question_is_a_private_message_of_its_account(tmp_path: Path) ->
     assert (message.options, message.locale) == ({"collections": ["a"]}, "fr-FR")
     assert first.person.name == "anna"
     assert first.message.id != second.message.id
+
+
+async def test_what_a_person_chooses_counts_from_the_next_line_of_a_chat_on(tmp_path: Path) -> None:
+    seen: list[Person] = []
+
+    async def answer(received: Received) -> AsyncGenerator[Step | Words | Outcome]:
+        seen.append(received.person)
+        if received.message.text == "choose":
+            await house.people.set_private(received.person, private=True)
+            await house.people.set_language(received.person, "fr")
+        yield Outcome(Reply("ok"), NewTurn(received.message.text, "ok"))
+
+    async with served(tmp_path, Told(answer)) as (house, path):
+
+        def chat() -> list[Event]:
+            with LocalClient(path) as client:
+                return [event for text in ("before", "choose", "after") for event in client.ask(text)]
+
+        await asyncio.to_thread(chat)
+        assert [(person.private, person.language) for person in seen] == [(False, None), (False, None), (True, "fr")]
+        kept = "SELECT json_extract(message, '$.text') FROM inbox UNION SELECT question FROM turns"
+        rows = await house.database.read(lambda connection: connection.exec_driver_sql(kept).scalars().all())
+        assert "before" in rows
+        assert "after" not in rows
+
+
+async def test_who_is_blocked_while_connected_is_turned_away(tmp_path: Path) -> None:
+    people = [{"name": "anna", "owner": True}, {"name": "ben", "unix_user": "daemon"}]
+    async with served(tmp_path, people=people) as (house, _):
+        ben = house.people.named("ben")
+        assert ben is not None
+        connected = Peer(pwd.getpwnam("daemon").pw_uid, ben, trusted=False)
+        assert await present(connected, house.people) == connected
+        await house.people.block("ben")
+        assert await present(connected, house.people) is None
 
 
 async def test_the_same_key_joins_the_same_question(tmp_path: Path) -> None:

@@ -277,6 +277,17 @@ async def test_too_much_in_a_minute_is_said_once(tmp_path: Path) -> None:
         assert await door.says("9") == guest
 
 
+async def test_a_clock_that_was_ahead_silences_nobody(tmp_path: Path) -> None:
+    async with opened(tmp_path, limits={"person_minute": 3, "person_day": 100}) as door:
+        guest = await door.paired("9")
+        door.clock.now += 30 * DAY_S
+        assert [await door.says("9") for _ in range(3)] == [guest] * 3
+        assert isinstance(await door.says("9"), Said)
+        door.clock.now -= 30 * DAY_S - 300
+        assert [await door.says("9") for _ in range(3)] == [guest] * 3
+        assert isinstance(await door.says("9"), Said), "what was told then is told again"
+
+
 async def test_many_at_once_are_no_more_than_one_after_the_other(tmp_path: Path) -> None:
     async with opened(tmp_path, limits={"person_minute": 5, "person_day": 100}, allow_users=["9"]) as door:
         said = await asyncio.gather(*(door.says("9") for _ in range(50)))

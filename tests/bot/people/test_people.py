@@ -13,6 +13,7 @@ import pytest
 from adapters.types import Message, Reply
 from bot.database.database import Database
 from bot.errors import CannotError, SettingsError
+from bot.inbox_rows import Pending
 from bot.live import NewTurn
 from bot.memory import Memory
 from bot.people.identities import Identity
@@ -193,6 +194,27 @@ async def test_what_is_chosen_holds_on_every_door(tmp_path: Path) -> None:
         await door.people.set_language(door.named("ben"), "fr")
         for person in (await tokens.person(secret), door.named("ben"), await door.people.find("ben")):
             assert person == Person(door.named("ben").id, "ben", owner=False, language="fr", private=True)
+
+
+async def test_what_waits_behind_the_command_is_private_too(tmp_path: Path) -> None:
+    async with opened(tmp_path) as door:
+        anna, ben = door.named("anna"), door.named("ben")
+        before, waiting, others = [await door.stored(who, "words") for who in (ben, ben, anna)]
+
+        async def answered(pending: Pending) -> None:
+            await door.inbox.lease(pending.id)
+            await door.inbox.close(pending.id, "answered", Reply("ok"), (), NewTurn("words", "ok"))
+
+        await answered(before)
+        await door.people.set_private(ben, private=True)
+        await answered(waiting)
+        await answered(others)
+        assert await door.rows("SELECT id FROM inbox") == [(before.id,), (others.id,)]
+        assert await door.rows("SELECT inbox_id FROM turns") == [(before.id,), (others.id,)]
+        late = await door.stored(ben, "words")
+        await door.people.set_private(ben, private=False)
+        await answered(late)
+        assert await door.rows("SELECT count(*) FROM turns") == [(2,)], "it was said in private"
 
 
 async def test_found_by_name_account_or_number(tmp_path: Path) -> None:
