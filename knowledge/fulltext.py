@@ -26,6 +26,8 @@ _SHARE = 0.2
 
 _FEW, _RARE = 3, 0.002
 """A word is rare when it stands in so many chunks, or in this share of them."""
+_COUNTED = 200
+"""Words that stand in more chunks than that are not counted one by one."""
 _NAMED = 4
 """Characters of a number or code that names something."""
 
@@ -89,11 +91,10 @@ def names(words: Words, passage: str) -> bool:
     return bool(words.named) and words.named <= set(terms(passage))
 
 
-def words_of(connection: Connection, question: str) -> Words:
+def words_of(connection: Connection, question: str, collections: Collection[str]) -> Words:
     """Choose the words to ask for: at most twelve, rarest first, until they stand in a fifth of the chunks."""
     words = folded(question)
-    chunks, counted = connection.execute(_FREQUENCIES, {"words": json_list(words)}).one()
-    known: dict[str, int] = orjson.loads(counted)
+    chunks, known = _counted(connection, words, collections)
     frequencies = {word: known.get(word, 0) for word in words}
     weights = {word: math.log(1 + (chunks - count + 0.5) / (count + 0.5)) for word, count in frequencies.items()}
     asked: list[str] = []
@@ -104,6 +105,24 @@ def words_of(connection: Connection, question: str) -> Words:
         asked.append(word)
         sum_ += frequencies[word]
     return Words(tuple(asked), weights, chunks, _named(frequencies, chunks))
+
+
+def _counted(connection: Connection, words: list[str], collections: Collection[str]) -> tuple[int, dict[str, int]]:
+    """Chunks, and in how many of them each word stands, in these collections alone.
+
+    Else a person could tell from the scores of their own passages which words stand in those of others. A word that is frequent
+    in the whole index says nothing about anybody: it is counted there, in proportion.
+    """
+    values = {"words": json_list(words), "collections": json_list(collections)}
+    every, all_, share, counted = connection.execute(_FREQUENCIES, values).one()
+    known: dict[str, int] = orjson.loads(counted)
+    if every:
+        return all_, known
+    rare = [word for word, count in known.items() if count <= _COUNTED]
+    own: dict[str, int] = {row.word: row.own for row in connection.execute(_OWN, {**values, "words": json_list(rare)})}
+    chunks = max(1, round(share * all_))
+    frequent = {word: round(share * count) for word, count in known.items() if count > _COUNTED}
+    return chunks, {word: min(count, chunks) for word, count in {**frequent, **own}.items()}
 
 
 def search(connection: Connection, words: Words, collections: Collection[str], limit: int) -> list[Found]:
@@ -143,8 +162,18 @@ def _forms(word: str) -> tuple[str, ...]:
 
 # One row each: a thread that fetches rows takes and gives the interpreter lock for every one of them.
 _FREQUENCIES = text(
-    """SELECT (SELECT count(*) FROM chunks), (SELECT json_group_object(term, doc) FROM chunk_vocabulary
-    WHERE term IN (SELECT value FROM json_each(:words)))"""
+    """SELECT NOT EXISTS (SELECT 1 FROM collections WHERE name NOT IN (SELECT value FROM json_each(:collections))),
+    (SELECT count(*) FROM chunks),
+    (SELECT avg(collection IN (SELECT value FROM json_each(:collections))) FROM documents),
+    (SELECT json_group_object(term, doc) FROM chunk_vocabulary WHERE term IN (SELECT value FROM json_each(:words)))"""
+)
+_OWN = text(
+    """SELECT words.value AS word, (SELECT count(*) FROM chunk_words
+        CROSS JOIN chunks ON chunks.id = chunk_words.rowid
+        CROSS JOIN documents ON documents.id = chunks.document_id AND documents.version = chunks.version
+            AND +documents.collection IN (SELECT value FROM json_each(:collections))
+        WHERE chunk_words MATCH '"' || words.value || '"') AS own
+    FROM json_each(:words) AS words"""
 )
 _SEARCH = text(
     """SELECT json_group_array(json_array(id, score)) FROM (SELECT hits.id, score FROM (

@@ -134,7 +134,7 @@ class Ranking:
             page=row.page,
             url=None,
             text=row.text,
-            score=round(float(self.scores[n]), 4),
+            score=round(float(self.scores[n]), 2),  # not finer: full text weighs words by the whole index
             similarity=None if near is None else round(near.cosine, 4),
         )
 

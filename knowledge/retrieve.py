@@ -163,7 +163,7 @@ def node_of(passage: Passage) -> NodeWithScore:
 
 
 def _by_words(connection: Connection, question: str, collections: list[str], limit: int) -> tuple[Words, list[Found]]:
-    words = words_of(connection, question)
+    words = words_of(connection, question, collections)
     return words, search(connection, words, collections, limit)
 
 

@@ -151,7 +151,7 @@ async def _ask(
     found = await library.retrieve(question, scope, k=HITS)
     result.ms.append((time.perf_counter() - started) * 1000)
     result.whole += share * any(passage.document == gold for passage in found.passages)
-    by_words = await database.read(lambda connection: search(connection, words_of(connection, question), ["all"], 50))
+    by_words = await database.read(lambda connection: search(connection, words_of(connection, question, ["all"]), ["all"], 50))
     space = next(iter(await library._store.counted()))
     near = (await library._store.query([space], vector, 50))[0]
     words = [hit.chunk_id for hit in by_words]

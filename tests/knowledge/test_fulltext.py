@@ -19,6 +19,7 @@ PASSAGES = [
     ("office", "Heating", "The boiler pressure is shown on the dial."),
     ("home", "Jardin", "Les tomates demandent de l'eau, l’été surtout."),
 ]
+BOTH = ("home", "office")
 
 
 @pytest.fixture
@@ -38,7 +39,9 @@ def connection() -> Iterator[Connection]:
 
 
 def ask(connection: Connection, question: str, *collections: str) -> list[int]:
-    return [hit.chunk_id for hit in search(connection, words_of(connection, question), collections or ("home", "office"), 10)]
+    return [
+        hit.chunk_id for hit in search(connection, words_of(connection, question, collections or BOTH), collections or BOTH, 10)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ def test_no_question_is_syntax(connection: Connection, question: str) -> None:
 
 def test_only_live_chunks_of_the_collections_are_found(connection: Connection) -> None:
     assert ask(connection, "boiler", "home") == []
-    assert search(connection, words_of(connection, "boiler"), [], 10) == []
+    assert search(connection, words_of(connection, "boiler", BOTH), [], 10) == []
     connection.execute(update(tables.documents).where(tables.documents.c.id == 1).values(version=2))
     assert ask(connection, "chaudière") == []
 
@@ -82,14 +85,14 @@ def test_hits_outside_the_scope_do_not_crowd_out_those_inside(connection: Connec
     values = {"document_id": 3, "version": 1, "headings": '["x"]', "tokens": 1, "hash": b"", "page": None}
     rows = [{**values, "id": 100 + n, "ordinal": n, "text": "tomates tomates"} for n in range(50)]
     connection.execute(insert(tables.chunks), rows)
-    words = words_of(connection, "tomates")
+    words = words_of(connection, "tomates", BOTH)
     assert [hit.chunk_id for hit in search(connection, words, ["home"], 5)] == [4]
 
 
 def test_a_removed_chunk_leaves_the_index(connection: Connection) -> None:
     connection.execute(delete(tables.chunks).where(tables.chunks.c.id == 1))
     assert ask(connection, "chaudière") == []
-    assert words_of(connection, "chaudière").asked == ()
+    assert words_of(connection, "chaudière", BOTH).asked == ()
 
 
 def test_frequent_words_are_left_out_once_rare_ones_are_there(connection: Connection) -> None:
@@ -97,11 +100,11 @@ def test_frequent_words_are_left_out_once_rare_ones_are_there(connection: Connec
     connection.execute(
         insert(tables.chunks), [{**values, "id": 100 + n, "ordinal": n, "text": "filtre propre"} for n in range(20)]
     )
-    words = words_of(connection, "filtre propre tomates inconnu")
+    words = words_of(connection, "filtre propre tomates inconnu", BOTH)
     assert words.asked == ("tomates",)
     assert set(words.weights) == {"filtre", "propre", "tomates", "inconnu"}
     assert words.weights["inconnu"] > words.weights["tomates"] > words.weights["filtre"]
-    assert words_of(connection, "filtre").asked == ("filtre",), "the only word there is is asked for"
+    assert words_of(connection, "filtre", BOTH).asked == ("filtre",), "the only word there is is asked for"
 
 
 def test_at_most_twelve_words_are_asked_for(connection: Connection) -> None:
@@ -109,7 +112,7 @@ def test_at_most_twelve_words_are_asked_for(connection: Connection) -> None:
     values = {"document_id": 2, "version": 1, "headings": '["x"]', "tokens": 1, "hash": b"", "page": None}
     connection.execute(insert(tables.chunks), [{**values, "id": 100 + n, "ordinal": n, "text": "vide"} for n in range(200)])
     connection.execute(insert(tables.chunks), [{**values, "id": 500, "ordinal": 500, "text": text}])
-    assert len(words_of(connection, text).asked) == 12
+    assert len(words_of(connection, text, BOTH).asked) == 12
 
 
 @pytest.mark.parametrize(
@@ -126,6 +129,6 @@ def test_a_number_or_code_is_held_whole_or_not(connection: Connection, question:
     passage = "Chaudière, référence XQ1-4431, 2 bars."
     values = {"document_id": 2, "version": 1, "headings": '["x"]', "tokens": 1, "hash": b"", "page": None}
     connection.execute(insert(tables.chunks).values(**values, id=100, ordinal=1, text=passage))
-    words = words_of(connection, question)
+    words = words_of(connection, question, BOTH)
     assert words.named == named
     assert names(words, passage) is holds

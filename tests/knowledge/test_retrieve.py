@@ -97,3 +97,25 @@ async def test_what_has_the_number_or_code_of_a_question_comes_first(tmp_path: P
         assert (await asked(library, question)).passages[0].document == "meter.md"
         other = await asked(library, question.replace("4431", "4432"))
         assert "meter.md" not in {passage.document for passage in other.passages}
+
+
+async def test_a_score_tells_nothing_of_what_others_have_written(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    letters = tmp_path / "letters"
+    letters.mkdir()
+    shelf.folders = {"home": shelf.documents, "letters": letters}
+    shelf.readers = {"home": frozenset({"everyone"}), "letters": frozenset({"person:1"})}
+    for number in range(30):
+        shelf.write(f"{number}.md", f"note {number} about the garden and the garage number {number}")
+    shelf.write("boiler.md", "The boiler pressure is read on the gauge")
+    async with shelf.opened() as library:
+        await library.reindex("home")
+        for number in range(6):
+            (letters / f"{number}.md").write_text(f"Letter {number}: the chemotherapy begins on Monday")
+        await library.reindex("letters")
+
+        async def score(question: str) -> float:
+            answer = await asked(library, question, "everyone", "person:2")
+            return next(one.score for one in (*answer.passages, *answer.nearest) if one.document == "boiler.md")
+
+        assert await score("boiler gauge chemotherapy") == await score("boiler gauge pregnancytest")
