@@ -28,8 +28,8 @@ class Stamp(NamedTuple):
 class Scan:
     """What a look at the folder found. Paths are relative, with `/`.
 
-    `unseen` are folders that could not be listed, and files that could not be looked at: nothing is known of them. `missing`
-    says why nothing can be concluded from this look at all: the folder is not there.
+    `unseen` are folders that could not be listed, each with a `/` at its end, and files that could not be looked at: nothing is
+    known of them. `missing` says why nothing can be concluded from this look at all: the folder is not there.
     """
 
     files: dict[str, Stamp] = field(default_factory=dict)
@@ -132,6 +132,9 @@ class Look:
             status = entry.stat()
         except UnicodeEncodeError:
             found.skipped.append((_shown(name), "its name is not valid text"))
+        except (FileNotFoundError, NotADirectoryError):  # what was here, or where the link led, is gone: so is the document
+            if entry.is_symlink():
+                found.skipped.append((name, "it is a link to nothing"))
         except OSError as error:
             found.unseen.append(name)
             found.skipped.append((name, f"it cannot be looked at: {error.strerror}"))

@@ -147,6 +147,23 @@ def test_files_below_a_folder_that_cannot_be_listed_stay() -> None:
     assert set(compare(scan, rows, "r", whole=True, prune=False).gone) == {"open/c"}
 
 
+def test_a_file_that_cannot_be_looked_at_stays_and_hides_no_other() -> None:
+    rows = {"2024": known(), "2024-report.md": known(), "2024/a": known()}
+    assert set(compare(Scan(files={"a": STAMP}, unseen=["2024"]), rows, "r", whole=True, prune=False).gone) == {
+        "2024-report.md",
+        "2024/a",
+    }
+
+
+def test_a_link_that_leads_nowhere_any_more_is_gone(tmp_path: Path) -> None:
+    fill(tmp_path, "other.md")
+    (tmp_path / "link.md").symlink_to("deleted.md")
+    (tmp_path / "below.md").symlink_to("other.md/a.md")
+    found = look(tmp_path).scan()
+    assert (found.unseen, dict(found.skipped)) == ([], dict.fromkeys(("link.md", "below.md"), "it is a link to nothing"))
+    assert set(compare(found, {"link.md": known(), "other.md": known()}, "r", whole=True, prune=False).gone) == {"link.md"}
+
+
 def test_a_file_changed_a_moment_ago_settles_before_it_is_trusted(tmp_path: Path) -> None:
     fill(tmp_path, "a.md")
     fresh = look(tmp_path).stamp("a.md")

@@ -104,6 +104,23 @@ async def test_what_cannot_be_read_is_named_once_and_its_old_version_stays(tmp_p
         assert await found(library, "secret") == set()
 
 
+async def test_what_was_deleted_is_gone_under_the_name_of_a_link_too(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    path = shelf.write("b.md", "secret")
+    report = shelf.write("2024-report.md", "chiffres")
+    shelf.write("c.md", "reste")
+    (shelf.documents / "a.md").symlink_to("b.md")
+    (shelf.documents / "2024").symlink_to("elsewhere")
+    async with shelf.opened() as library:
+        await library.reindex("home")
+        assert await found(library, "secret") == {"a.md", "b.md"}
+        path.unlink()
+        report.unlink()
+        assert (await library.reindex("home", changed=[path])).removed == 3
+        assert await found(library, "secret") == await found(library, "chiffres") == set()
+        assert await found(library, "reste") == {"c.md"}
+
+
 async def test_a_model_that_fails_costs_the_documents_it_fails_at(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     for number in range(8):
