@@ -88,16 +88,18 @@ class Look:
     def some(self, paths: Iterable[Path]) -> Scan | None:
         """Look at these files alone. None when one is not a plain file there: only a whole scan tells what happened."""
         found = Scan()
+        root = self.folder.resolve()
         for path in paths:
             try:
-                name = path.relative_to(self.folder).as_posix()
+                within = path.relative_to(self.folder)
+                name = within.as_posix()
                 name.encode()
                 status = path.lstat()
             except (OSError, ValueError):
                 return None
-            if not stat.S_ISREG(status.st_mode):
-                return None
-            if self._wanted(name) and not any(_PASSING.search(part) for part in name.split("/")):
+            if not stat.S_ISREG(status.st_mode) or path.parent.resolve() != root / within.parent:
+                return None  # by way of a linked folder, which a scan does not follow, a file is seen under a second name
+            if self._wanted(name) and self._entered(name) and not _PASSING.search(path.name):
                 found.files[name] = Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         return found
 
@@ -143,6 +145,11 @@ class Look:
                 found.files[name] = Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
             elif entry.is_symlink() and stat.S_ISDIR(status.st_mode):
                 found.skipped.append((name, "it is a link to a folder"))
+
+    def _entered(self, name: str) -> bool:
+        """Whether a scan enters all folders above the file."""
+        above = [name[: slash.start()] for slash in re.finditer("/", name)]
+        return not any(_PASSING.search(folder.rpartition("/")[2]) or self._exclude(folder + "/") for folder in above)
 
     def _wanted(self, name: str) -> bool:
         return self._include(name) is not None and self._exclude(name) is None

@@ -112,6 +112,27 @@ def test_looking_at_some_files_gives_up_on_what_is_not_there(tmp_path: Path) -> 
     assert some([tmp_path.parent / "other.md"]) is None
 
 
+@pytest.mark.parametrize("exclude", ["private/", "a/private/", "**/private/", "a/"])
+def test_looking_at_some_files_leaves_out_excluded_folders_like_a_scan(tmp_path: Path, exclude: str) -> None:
+    fill(tmp_path, "a/private/b/c.md", "private/d.md", "e.md")
+    closed = look(tmp_path, exclude=(exclude,))
+    found = closed.some([tmp_path / "a/private/b/c.md", tmp_path / "private/d.md", tmp_path / "e.md"])
+    assert found is not None
+    assert found.files == closed.scan().files
+
+
+def test_looking_at_some_files_gives_up_on_a_way_through_a_linked_folder(tmp_path: Path) -> None:
+    fill(tmp_path, "home/real/a.md", "home/b.md")
+    home = tmp_path / "home"
+    (home / "link").symlink_to("real")
+    (tmp_path / "house").symlink_to("home")
+    assert look(home).some([home / "link" / "a.md"]) is None
+    for folder in (home, tmp_path / "house"):
+        found = look(folder).some([folder / "real" / "a.md", folder / "b.md"])
+        assert found is not None
+        assert set(found.files) == {"real/a.md", "b.md"}
+
+
 def test_compare_tells_new_changed_gone_and_refused_apart() -> None:
     scan = Scan(files=dict.fromkeys(("same", "new", "changed", "recut", "broken"), STAMP))
     rows = {
