@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from watchfiles import awatch
@@ -16,13 +17,20 @@ _NETWORK = frozenset(
 _DEBOUNCE_MS = 800
 _POLL_MS = 3000
 _AGAIN_S = 30.0
+_LOOK_S = 3.0
 
 
-async def watch(folder: Path, changed: Callable[[set[Path]], Awaitable[None]], *, again_s: float = _AGAIN_S) -> None:
+async def watch(
+    folder: Path,
+    changed: Callable[[set[Path]], Awaitable[None]],
+    *,
+    again_s: float = _AGAIN_S,
+    look_s: float = _LOOK_S,
+) -> None:
     """Call `changed` with the paths that were added, modified or deleted, until cancelled.
 
-    A folder that is not there, or goes away (unmounted), is looked for again; when it is back, `changed` is called with the
-    folder itself, because nobody knows what happened meanwhile.
+    A folder that is not there is looked for again every `again_s`. When it is back, or another one has taken its place (seen
+    within `look_s`), `changed` is called with the folder itself, because nobody knows what happened meanwhile.
     """
     missed = False
     while True:
@@ -35,17 +43,36 @@ async def watch(folder: Path, changed: Callable[[set[Path]], Awaitable[None]], *
             await changed({folder})
         try:
             polling = await asyncio.to_thread(on_network, folder)
+            # Who polls sees what stands there now; over a network a folder may be given another number at any time.
+            identity = folder.is_dir if polling else partial(_identity, folder)
+            watched = await asyncio.to_thread(identity)
             async for changes in awatch(
-                folder, debounce=_DEBOUNCE_MS, step=100, force_polling=polling, poll_delay_ms=_POLL_MS, recursive=True
+                folder,
+                debounce=_DEBOUNCE_MS,
+                step=100,
+                force_polling=polling,
+                poll_delay_ms=_POLL_MS,
+                recursive=True,
+                rust_timeout=round(look_s * 1000),
+                yield_on_timeout=True,
             ):
-                # Of 2,000 at once they take 25 ms to make: in a thread.
-                await changed(await asyncio.to_thread(set, map(Path, {path for _, path in changes})))
-                if not await asyncio.to_thread(folder.is_dir):
+                if changes:  # Of 2,000 at once they take 25 ms to make: in a thread.
+                    await changed(await asyncio.to_thread(set, map(Path, {path for _, path in changes})))
+                if await asyncio.to_thread(identity) != watched:
                     break
         except (OSError, RuntimeError) as error:
             _log.warning("cannot watch folder error=%s; looking again in %.0f s", type(error).__name__, again_s)
             await asyncio.sleep(again_s)
         missed = True
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What tells the folder from another under its name. Of a mount, or of another moved there, the kernel says nothing."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def on_network(folder: Path) -> bool:

@@ -11,7 +11,7 @@ from bot.schedule.watch import on_network, watch
 @asynccontextmanager
 async def watched(folder: Path) -> AsyncIterator[asyncio.Queue[set[Path]]]:
     seen: asyncio.Queue[set[Path]] = asyncio.Queue()
-    task = asyncio.create_task(watch(folder, seen.put, again_s=0.1))
+    task = asyncio.create_task(watch(folder, seen.put, again_s=0.1, look_s=0.1))
     try:
         yield seen
     finally:
@@ -33,7 +33,7 @@ async def touched_until_seen(path: Path, seen: asyncio.Queue[set[Path]]) -> None
             path.write_text(f"{number}")
             number += 1
             with suppress(TimeoutError):
-                async with asyncio.timeout(2):
+                async with asyncio.timeout(0.5):
                     while path not in await seen.get():
                         pass
                     return
@@ -51,6 +51,18 @@ async def test_a_folder_that_comes_back_is_told_whole(tmp_path: Path) -> None:
     async with watched(folder) as seen:
         await asyncio.sleep(0.3)
         folder.mkdir()
+        await until(seen, folder)
+        await touched_until_seen(folder / "two.md", seen)
+
+
+async def test_a_folder_that_takes_the_place_of_another_is_told_whole_and_watched(tmp_path: Path) -> None:
+    folder, other = tmp_path / "documents", tmp_path / "copy"
+    folder.mkdir()
+    other.mkdir()
+    async with watched(folder) as seen:
+        await touched_until_seen(folder / "one.md", seen)
+        folder.rename(tmp_path / "old")
+        other.rename(folder)
         await until(seen, folder)
         await touched_until_seen(folder / "two.md", seen)
 
