@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -46,8 +47,9 @@ async def watch(
             # Who polls sees what stands there now; over a network a folder may be given another number at any time.
             identity = folder.is_dir if polling else partial(_identity, folder)
             watched = await asyncio.to_thread(identity)
+            trees = [folder] if polling else await asyncio.to_thread(_trees, folder)
             async for changes in awatch(
-                folder,
+                *trees,
                 debounce=_DEBOUNCE_MS,
                 step=100,
                 force_polling=polling,
@@ -55,6 +57,7 @@ async def watch(
                 recursive=True,
                 rust_timeout=round(look_s * 1000),
                 yield_on_timeout=True,
+                ignore_permission_denied=not polling,
             ):
                 if changes:  # Of 2,000 at once they take 25 ms to make: in a thread.
                     await changed(await asyncio.to_thread(set, map(Path, {path for _, path in changes})))
@@ -73,6 +76,24 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def _trees(folder: Path) -> list[Path]:
+    """The folder, and those in it that have to be watched each for itself.
+
+    `watchfiles` goes through a tree and ends at the first folder that may not be listed, or behind a link to one: what it has
+    not come to by then would not be watched. Raises `OSError` when `folder` itself may not be listed.
+    """
+    os.scandir(folder).close()
+    split: set[Path] = set()
+    inner: list[Path] = []
+    for place, names, _ in os.walk(folder):
+        for child in (Path(place, name) for name in names):
+            if child.is_symlink() or not os.access(child, os.R_OK | os.X_OK, effective_ids=True):
+                split.update(above for above in child.parents if above.is_relative_to(folder))
+            else:
+                inner.append(child)
+    return [folder, *(child for child in inner if child.parent in split)]
 
 
 def on_network(folder: Path) -> bool:

@@ -1,8 +1,10 @@
 """The watcher: changes are told with their paths, a folder that comes back is told whole."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from bot.schedule.watch import on_network, watch
@@ -26,17 +28,35 @@ async def until(seen: asyncio.Queue[set[Path]], path: Path) -> None:
 
 
 async def touched_until_seen(path: Path, seen: asyncio.Queue[set[Path]]) -> None:
-    """The watcher needs a moment to begin: write until it has seen it."""
+    await all_touched_until_seen({path}, seen)
+
+
+async def all_touched_until_seen(paths: set[Path], seen: asyncio.Queue[set[Path]]) -> None:
+    """The watcher needs a moment to begin: write until it has seen them all."""
     async with asyncio.timeout(20):
         number = 0
-        while True:
-            path.write_text(f"{number}")
+        while paths:
+            for path in paths:
+                path.write_text(f"{number}")
             number += 1
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.5):
-                    while path not in await seen.get():
-                        pass
-                    return
+                    while paths:
+                        paths = paths - await seen.get()
+
+
+@contextmanager
+def somebody_else() -> Iterator[Path]:
+    """Act as somebody who is not root: root may list everything. The folder is theirs, and no other run of tests locks it."""
+    with tempfile.TemporaryDirectory() as folder:
+        was = os.geteuid()
+        if was == 0:
+            os.chown(folder, 65534, 65534)
+            os.seteuid(65534)
+        try:
+            yield Path(folder)
+        finally:
+            os.seteuid(was)
 
 
 async def test_a_change_and_a_deletion_are_told(tmp_path: Path) -> None:
@@ -65,6 +85,24 @@ async def test_a_folder_that_takes_the_place_of_another_is_told_whole_and_watche
         other.rename(folder)
         await until(seen, folder)
         await touched_until_seen(folder / "two.md", seen)
+
+
+async def test_folders_that_may_not_be_listed_do_not_hide_the_others(tmp_path: Path) -> None:
+    async with watched(tmp_path) as seen:  # loads what somebody else may not read
+        await touched_until_seen(tmp_path / "one.md", seen)
+    with somebody_else() as home:
+        folder, alone = home / "documents", home / "alone"
+        places = [folder, *(folder / one / two for one in "abc" for two in "def")]
+        for place in (*places, alone):
+            place.mkdir(parents=True)
+        for closed in (home / "closed", folder / "lost+found", folder / "b/closed", alone / "closed"):
+            closed.mkdir()
+            closed.chmod(0)
+        (folder / "link").symlink_to(home / "closed")
+        async with watched(folder) as seen:
+            await all_touched_until_seen({place / "two.md" for place in places}, seen)
+        async with watched(alone) as seen:
+            await touched_until_seen(alone / "three.md", seen)
 
 
 def test_a_local_folder_is_not_on_the_network(tmp_path: Path) -> None:
