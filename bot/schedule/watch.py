@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ _log = logging.getLogger(__name__)
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph", "glusterfs", "fuse.rclone", "davfs"}
 )
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+"""How the kernel writes spaces and backslashes in the list of mounts; all other characters stand there as they are."""
 _DEBOUNCE_MS = 800
 _POLL_MS = 3000
 _AGAIN_S = 30.0
@@ -96,12 +99,12 @@ def _trees(folder: Path) -> list[Path]:
     return [folder, *(child for child in inner if child.parent in split)]
 
 
-def on_network(folder: Path) -> bool:
+def on_network(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> bool:
     """Whether the kernel cannot tell of changes there, because another machine makes them."""
     best, kind = "", ""
-    for line in Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
         _, mount, filesystem, *_ = line.split(" ")
-        mount = mount.encode().decode("unicode_escape")
+        mount = _ESCAPED.sub(lambda found: chr(int(found[1], 8)), mount)
         if len(mount) >= len(best) and folder.resolve().is_relative_to(mount):
             best, kind = mount, filesystem
     return kind in _NETWORK

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
+import pytest
+
 from bot.schedule.watch import on_network, watch
 
 
@@ -107,3 +109,12 @@ async def test_folders_that_may_not_be_listed_do_not_hide_the_others(tmp_path: P
 
 def test_a_local_folder_is_not_on_the_network(tmp_path: Path) -> None:
     assert not on_network(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Médias", "Bilder ÜÖ", "a\\b", "日本"])
+def test_a_network_mount_is_recognised_whatever_its_name(tmp_path: Path, name: str) -> None:
+    escaped = name.replace("\\", "\\134").replace(" ", "\\040")
+    lines = f"/dev/sda1 / ext4 rw 0 0\nnas:/x {tmp_path}/{escaped} nfs4 rw 0 0\n"
+    (tmp_path / "mounts").write_text(lines, encoding="utf-8")
+    assert on_network(tmp_path / name / "documents", tmp_path / "mounts")
+    assert not on_network(tmp_path, tmp_path / "mounts")
