@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ _PARAGRAPHS = frozenset((
 _LINES = _PARAGRAPHS | {"body", "br", "caption", "dd", "dt", "figcaption", "hgroup", "hr", "legend", "li", "summary", "tr"}
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([\w-]{1,40})", re.IGNORECASE)
+_MEANT = {"ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254"}
+"""What pages that name the one are written in, with œ, € and quotes: https://encoding.spec.whatwg.org/#names-and-labels."""
 _TITLE_CHARS = 200
 _SPACES = re.compile(r"\s+")
 
@@ -69,9 +72,10 @@ def _decoded(content: bytes, limits: Limits) -> str:
         return decoded(content, limits)
     limits.check_text(len(content))
     try:
-        return content.decode(declared.group(1).decode("ascii"), "replace")
-    except LookupError:
-        return decoded(content, limits)  # it names an encoding that nobody knows
+        named = codecs.lookup(declared.group(1).decode("ascii")).name
+        return content.decode(_MEANT.get(named, named), "replace")
+    except (LookupError, UnicodeError):
+        return decoded(content, limits)  # it names an encoding that nobody knows, or one that is not for texts, as `idna`
 
 
 def _is_utf8(content: bytes) -> bool:

@@ -316,6 +316,19 @@ def test_the_bytes_count_before_what_the_page_says_of_itself(tmp_path: Path, enc
     assert told(read(tmp_path / "x.html", page)) == [((), words)]
 
 
+@pytest.mark.parametrize("declared", ["iso-8859-1", "ISO_8859-1", "latin1", "us-ascii", "windows-1252"])
+def test_what_is_called_latin_1_holds_the_characters_of_windows(tmp_path: Path, declared: str) -> None:
+    words = "L’œuvre coûte 80 €, dit-il – « cœur »."
+    page = f"<meta charset={declared}><p>{words}".encode("cp1252")
+    assert told(read(tmp_path / "x.html", page)) == [((), words)]
+
+
+@pytest.mark.parametrize("declared", ["idna", "hex", "undefined", "punycode"])
+def test_an_encoding_that_is_none_of_texts_is_not_believed(tmp_path: Path, declared: str) -> None:
+    page = f"<meta charset={declared}><p>Clé cachée à l'été".encode("cp1252")
+    assert told(read(tmp_path / "x.html", page)) == [((), "Clé cachée à l'été")]
+
+
 def test_deep_nesting_is_no_recursion() -> None:
     reading = html.parsed("<div>" * 5000 + "deep" + "</div>" * 5000 + "<p>after", "file")
     assert told(reading) == [((), "deep\n\nafter")]
