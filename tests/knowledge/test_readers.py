@@ -180,8 +180,69 @@ def test_front_matter_names_the_document_and_is_not_its_text(front: str) -> None
     assert (reading.title, told(reading)) == ("Maison", [(("Autre",), "Texte.")])
 
 
-def test_a_rule_at_the_top_is_no_front_matter() -> None:
-    assert told(markdown.parsed("---\nNot closed.\n", "file")) == [((), "---\nNot closed.")]
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\nNot closed.",
+        "---\nThe alarm code is 4711.\n\nThe key is under the pot.\n\n---\n\nThe rest.",
+        "---\nNote: it is loud.\n\nThe alarm code is 4711.\n\n---\n\nThe rest.",
+        "---\n- the key is there\n---\nThe rest.",
+        "---\nhttp://example.org\n---\nThe rest.",
+    ],
+)
+def test_a_rule_at_the_top_is_no_front_matter(text: str) -> None:
+    kept = str(told(markdown.parsed(text, "file")))
+    assert all(word in kept for word in text.replace("---", "").split())
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "title: Maison\n",
+        "# by hand\ntitle: 'Maison'\ntags:\n- a\n- b\n",
+        "layout: x\n\ntitle: Maison\ntext: >\n  two\n\n  lines\nlist: [\n  a\n]\n",
+        "date.created: 2024\ntitle: Maison\nÉtage:\n",
+    ],
+)
+def test_the_forms_of_front_matter(front: str) -> None:
+    reading = markdown.parsed(f"---\n{front}---\nTexte.", "file")
+    assert (reading.title, told(reading)) == ("Maison", [((), "Texte.")])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Use `<!--` to open.\n\nThe alarm code is 4711.\n\nand `-->` to close",
+        "```html\n<!-- the header -->\n<p>\n```\nand `-->`",
+        "~~~\n```\n<!-- the header -->\n~~~",
+        "1. Write:\n\n    ```\n    <!-- the header -->\n    ```",
+        "``a ` <!-- b`` and `-->`",
+        "A stray ` here.\n\nUse `<!--` and `-->`.",
+        "- a stray ` here\n- use `<!--` and `-->`",
+        "An arrow <!-- here.\n\nAnd one --> there.",
+        "\\<!-- not one -->",
+        "Never closed <!-- here.",
+    ],
+)
+def test_what_code_shows_of_comments_is_text(text: str) -> None:
+    assert "".join(section.text for section in markdown.parsed(text, "file").sections) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("One <!-- hidden --> two.", "One  two."),
+        ("One <!-- hid\nden --> two.", "One  two."),
+        ("<!--\nhid\n\n```\n\nden\n-->\nTwo.", "Two."),
+        ("- <!-- hid\n\n  den --> one", "-  one"),
+        ("`code` <!-- hidden `--> two.", "`code`  two."),
+        ("A stray ` <!-- hidden --> two.", "A stray `  two."),
+        ("```\n<!-- shown -->\n```\n<!-- hidden -->", "```\n<!-- shown -->\n```"),
+        ("One <!-- a --> two <!-- b --> `<!-- c -->`<!-- d -->.", "One  two  `<!-- c -->`."),
+    ],
+)
+def test_comments_are_no_text(text: str, kept: str) -> None:
+    assert told(markdown.parsed(text, "file")) == [((), kept)]
 
 
 def test_an_embedded_picture_is_not_text() -> None:
@@ -245,6 +306,13 @@ def test_a_rule_under_a_block_is_no_heading(block: str) -> None:
 
 HOSTILE = {
     "comments": "<!--" * 250_000,
+    "comments in a paragraph": "a <!--" * 150_000 + "\n\n-->",
+    "comments in lines": "<!--\n" * 150_000 + "`\n\n-->",
+    "quotations": "> " * 400_000 + "<!-- -->",
+    "spans": "`a" * 400_000 + "<!-- -->",
+    "growing spans": "".join("`" * n + "a" for n in range(1, 1200)) + "<!-- -->",
+    "spans of many lengths": "".join("`" * n + "a" for n in range(1, 62)) * 400 + "<!-- -->",
+    "fences": "~~~\n" * 200_000 + "<!-- -->",
     "links": "# " + "[" * 500_000,
     "pictures": "(data:" * 150_000,
     "emphasis": "# " + "_" * 500_000 + "a",
