@@ -7,8 +7,10 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import func, select
 
+from knowledge import index as subject
 from knowledge.errors import ModelBrokenError, ModelUnreachableError
 from knowledge.tables import chunks, documents
 from tests.rigs.shelf import Shelf, found
@@ -147,6 +149,29 @@ async def test_a_model_that_fails_costs_the_documents_it_fails_at(tmp_path: Path
         assert (report.changed, report.added, report.skipped) == (2, 1, ())
         assert await found(library, "ancien") == {"9.md"}
         assert await library.check() == []
+
+
+async def test_documents_the_model_fails_at_do_not_hold_up_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "_BATCH_DOCUMENTS", 4)
+    monkeypatch.setattr(subject, "_READ_AHEAD", 1)
+    shelf = Shelf(tmp_path)
+    for number in range(20):
+        shelf.write(f"{number:02}.md", f"mauvais {number}" if number < 8 else f"bon {number}")
+    shelf.embedder.fail_on = {"mauvais": ModelBrokenError("NaN")}
+    async with shelf.opened() as library:
+        report = await library.reindex("home")
+        assert (report.added, report.not_embedded) == (12, 8)
+
+        await library.settled()
+        for number in range(8, 20):
+            shelf.write(f"{number:02}.md", f"mieux {number}")
+        shelf.embedder.fail_on = {"": ModelBrokenError("out of memory")}
+        calls = shelf.embedder.calls
+        report = await library.reindex("home")
+        assert (report.changed, report.not_embedded) == (0, 20)
+        assert shelf.embedder.calls - calls <= 6, (
+            "a batch or two, three documents alone, a plain word: then nothing more is asked"
+        )
 
 
 async def test_a_folder_that_is_gone_or_empty_keeps_its_index_until_pruned(tmp_path: Path) -> None:
