@@ -46,7 +46,7 @@ def compare(scan: Scan, known: Mapping[str, Known], recipe: str, *, whole: bool,
         else:
             plan.unchanged += 1
     if whole:
-        if scan.missing is None and not scan.files and any(row.version for row in known.values()):
+        if scan.missing is None and not scan.files and not scan.other and any(row.version for row in known.values()):
             plan.missing = "the folder is empty, and it was not"
         if prune or plan.missing is None:
             unseen = () if prune else tuple(scan.unseen)

@@ -8,10 +8,13 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from knowledge.readers import SUFFIXES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+_SUFFIXES = tuple(SUFFIXES)
 _PASSING = re.compile(r"^(\.|~\$)|(~|\.(tmp|temp|part|partial|crdownload|swp|swo|lock))$", re.IGNORECASE)
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?[^\]/]+\]|[^*?\[]+|\[")
 
@@ -29,13 +32,15 @@ class Scan:
     """What a look at the folder found. Paths are relative, with `/`.
 
     `unseen` are folders that could not be listed, each with a `/` at its end, and files that could not be looked at: nothing is
-    known of them. `missing` says why nothing can be concluded from this look at all: the folder is not there.
+    known of them. `missing` says why nothing can be concluded from this look at all: the folder is not there. `other` counts the
+    files of kinds that are not read.
     """
 
     files: dict[str, Stamp] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     missing: str | None = None
+    other: int = 0
 
 
 def matcher(globs: Iterable[str]) -> re.Pattern[str]:
@@ -99,7 +104,7 @@ class Look:
                 return None
             if not stat.S_ISREG(status.st_mode) or path.parent.resolve() != root / within.parent:
                 return None  # by way of a linked folder, which a scan does not follow, a file is seen under a second name
-            if self._wanted(name) and self._entered(name) and not _PASSING.search(path.name):
+            if self._wanted(name) and _is_read(name) and self._entered(name) and not _PASSING.search(path.name):
                 found.files[name] = Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         return found
 
@@ -141,7 +146,9 @@ class Look:
             found.unseen.append(name)
             found.skipped.append((name, f"it cannot be looked at: {error.strerror}"))
         else:
-            if stat.S_ISREG(status.st_mode):
+            if stat.S_ISREG(status.st_mode) and not _is_read(name):
+                found.other += 1
+            elif stat.S_ISREG(status.st_mode):
                 found.files[name] = Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
             elif entry.is_symlink() and stat.S_ISDIR(status.st_mode):
                 found.skipped.append((name, "it is a link to a folder"))
@@ -153,6 +160,10 @@ class Look:
 
     def _wanted(self, name: str) -> bool:
         return self._include(name) is not None and self._exclude(name) is None
+
+
+def _is_read(name: str) -> bool:
+    return name.lower().endswith(_SUFFIXES)
 
 
 def _within(root: str, path: str) -> bool:

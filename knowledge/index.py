@@ -91,6 +91,7 @@ class Run:
         plan = await asyncio.to_thread(compare, scan, known, work.recipe, whole=few is None, prune=prune)
         account.skipped, account.total = [*scan.skipped, *plan.refused], len(plan.todo)
         self.missing, report.missing_folder, report.unchanged = plan.missing, plan.missing is not None, plan.unchanged
+        report.other = scan.other
         report.removed = sum(known.version > 0 for known in plan.gone.values())
         return plan
 

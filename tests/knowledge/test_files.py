@@ -63,6 +63,17 @@ def test_hidden_and_passing_files_are_left_out_and_globs_hold(tmp_path: Path) ->
     assert (found.skipped, found.missing) == ([], None)
 
 
+def test_files_of_other_kinds_are_counted_not_named(tmp_path: Path) -> None:
+    fill(tmp_path, "a.md", "B.HTML", "c.jpg", "sub/d.JPG", "Makefile", ".hidden.png")
+    found = look(tmp_path).scan()
+    assert (set(found.files), found.skipped, found.other) == ({"a.md", "B.HTML"}, [], 3)
+    some = look(tmp_path).some([tmp_path / "a.md", tmp_path / "c.jpg"])
+    assert some is not None
+    assert set(some.files) == {"a.md"}
+    emptied = compare(Scan(other=3), {"a.md": known()}, "r", whole=True, prune=False)
+    assert (emptied.missing, set(emptied.gone)) == (None, {"a.md"}), "a folder of photos is mounted"
+
+
 def test_links_out_of_the_folder_are_skipped_and_named(tmp_path: Path) -> None:
     fill(tmp_path, "home/a.md", "elsewhere/secret.md")
     home = tmp_path / "home"

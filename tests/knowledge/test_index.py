@@ -85,13 +85,14 @@ async def test_what_cannot_be_read_is_named_once_and_its_old_version_stays(tmp_p
     shelf.write("a.md", "bon")
     shelf.write("b.md", "broken")
     shelf.write("empty.md", "\n\n")
+    shelf.write("photo.jpg", "a picture")
     (tmp_path / "secret.md").write_text("secret")
     (shelf.documents / "link.md").symlink_to(tmp_path / "secret.md")
     async with shelf.opened() as library:
         report = await library.reindex("home")
         reasons = dict(report.skipped)
         assert reasons.keys() == {"b.md", "empty.md", "link.md"}
-        assert reasons["b.md"] == "it is broken"
+        assert (reasons["b.md"], report.other) == ("it is broken", 1)
         shelf.write("a.md", "broken now")
         assert "a.md" in dict((await library.reindex("home")).skipped)
         read = len(shelf.reader.read_paths)
