@@ -55,13 +55,14 @@ def parsed(markup: str, title: str) -> Reading:
     except SelectolaxError as error:
         raise MemoryError from error  # every text is HTML: for want of memory alone lexbor gives up
     outline = Outline()
+    page = _Page(outline)
     if tree.body is not None:
-        page = _Page(outline)
         for node, entering in _steps(tree.body):
             (page.enter if entering else page.leave)(node)
     sections = outline.sections()
-    named = tree.css_first("title")
-    title = (_line(named.text())[:_TITLE_CHARS] if named is not None else "") or outline.title or title
+    # Not the first of the whole tree: a picture in the page may have a title of its own.
+    named = tree.head.css_first("title") if tree.head is not None else None
+    title = (_line(named.text()) if named is not None else page.title)[:_TITLE_CHARS] or outline.title or title
     return Reading(title, sections, language_of("\n".join((title, *(section.text for section in sections[:20])))))
 
 
@@ -113,9 +114,10 @@ def _is_dropped(node: LexborNode) -> bool:
 
 
 class _Page:
-    """Turns the nodes of a page, in order, into headings and lines."""
+    """Turns the nodes of a page, in order, into headings and lines. `title` is one that stands among them, misplaced."""
 
     def __init__(self, outline: Outline) -> None:
+        self.title = ""
         self._outline = outline
         self._words: list[str] = []
         self._mark = ""
@@ -128,6 +130,8 @@ class _Page:
         tag = node.tag or ""
         if tag == "-text":
             self._text(node.text_content or "")
+        elif tag == "title":
+            self.title = self.title or _line(node.text())
         elif tag in _HEADINGS and not self._heading:
             self._end_line()
             self._heading = _HEADINGS[tag]

@@ -358,6 +358,27 @@ def test_a_page_without_a_title_is_named_by_its_heading_or_its_file() -> None:
 
 
 @pytest.mark.parametrize(
+    ("markup", "title"),
+    [
+        ("<svg><title>Close icon</title></svg><h1>Boiler</h1><p>x", "Boiler"),
+        ("<svg><g><title>Close icon</title></g></svg><p>x", "file"),
+        ("<svg><title>Close icon</title></svg><title>Late</title><p>x", "Late"),
+        ("x<head><title>Stray</title></head>", "Stray"),
+        ("<title>Page</title><svg><title>Close icon</title></svg><title>Late</title><p>x", "Page"),
+    ],
+)
+def test_the_title_of_a_picture_is_not_that_of_the_page(markup: str, title: str) -> None:
+    assert html.parsed(markup, "file").title == title
+
+
+@pytest.mark.parametrize("markup", ["<g><title>x</title>" * 30_000, "<svg>" + "<g><title>x</title>" * 30_000])
+def test_the_title_is_found_in_time(markup: str) -> None:
+    begun = time.process_time()
+    html.parsed(markup, "file")
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize(
     "markup",
     [
         "<p>kept",
