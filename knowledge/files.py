@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SUFFIXES = tuple(SUFFIXES)
 _PASSING = re.compile(r"^(\.|~\$)|(~|\.(tmp|temp|part|partial|crdownload|swp|swo|lock))$", re.IGNORECASE)
-_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?[^\]/]+\]|[^*?\[]+|\[")
+_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?[^\]/]+\]|\{[^{}]*,[^{}]*\}|[^*?\[{]+|[\[{]")
 
 
 class Stamp(NamedTuple):
@@ -44,7 +44,10 @@ class Scan:
 
 
 def matcher(globs: Iterable[str]) -> re.Pattern[str]:
-    """One expression for several globs: `*` and `?` stay inside a folder, `**` crosses folders. No glob matches nothing."""
+    """One expression for several globs: `*` and `?` stay inside a folder, `**` crosses folders, `{md,txt}` is one or the other.
+
+    No glob matches nothing.
+    """
     return re.compile("|".join(f"(?:{_expression(glob)})" for glob in globs) or r"(?!)", re.DOTALL)
 
 
@@ -56,6 +59,8 @@ def _expression(glob: str) -> str:
             parts.append(known[token])
         elif token.startswith("[") and token.endswith("]"):
             parts.append("[^" + token[2:] if token[1] == "!" else token)
+        elif token.startswith("{") and token.endswith("}"):
+            parts.append(f"(?:{'|'.join(map(_expression, token[1:-1].split(',')))})")
         else:
             parts.append(re.escape(token))
     return "".join(parts)

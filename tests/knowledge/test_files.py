@@ -48,6 +48,18 @@ def known(stamp: Stamp = STAMP, recipe: str = "r", reason: str | None = None, ve
         ("a[.md", "a[.md", True),
         ("a+(b).md", "a+(b).md", True),
         ("*.md", "a.md\n", False),
+        ("**/*.{md,txt}", "b/a.md", True),
+        ("**/*.{md,txt}", "a.txt", True),
+        ("**/*.{md,txt}", "a.pdf", False),
+        ("{docs,notes/**}/a*.md", "notes/x/ab.md", True),
+        ("{docs,notes/**}/a*.md", "docs/x/ab.md", False),
+        ("{,old-}a.md", "old-a.md", True),
+        ("{,old-}a.md", "a.md", True),
+        ("a{1}.md", "a{1}.md", True),
+        ("a{1.md", "a{1.md", True),
+        ("a}.md", "a}.md", True),
+        ("a{b,c.md", "a{b,c.md", True),
+        ("[{,}].md", "{.md", True),
     ],
 )
 def test_globs(glob: str, name: str, matches: bool) -> None:
