@@ -6,6 +6,7 @@ is too long. Small sections under one parent share a chunk. Every character is c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -115,7 +116,7 @@ class _Cutter:
         """The chunks of a group, not yet numbered."""
         headings = shared_path([section.headings for section in group.sections])
         located, room = self._located(headings)
-        page = group.sections[0].page
+        page = _page(group.sections)
         if len(group.sections) > 1:
             yield from self._fitting(_joined(group.sections, len(headings)), located, page, room)
             return
@@ -165,6 +166,14 @@ class _Cutter:
 
 def _parent(group: _Group) -> tuple[str, ...]:
     return group.sections[0].headings[:-1]
+
+
+def _page(sections: Sequence[Section]) -> int | None:
+    """The page that most of the text is from, the first of such: a short cover must not stand for what follows it."""
+    shares: Counter[int | None] = Counter()
+    for section in sections:
+        shares[section.page] += len(section.text)
+    return max(shares, key=lambda page: shares[page])
 
 
 def _below(section: Section, above: tuple[str, ...]) -> str:

@@ -46,11 +46,13 @@ def compare(scan: Scan, known: Mapping[str, Known], recipe: str, *, whole: bool,
         else:
             plan.unchanged += 1
     if whole:
-        if scan.missing is None and not scan.files and any(row.version for row in known.values()):
+        if scan.missing is None and not scan.files and not scan.other and any(row.version for row in known.values()):
             plan.missing = "the folder is empty, and it was not"
         if prune or plan.missing is None:
-            hidden = () if prune else tuple(scan.unseen)
-            plan.gone = {path: row for path, row in known.items() if path not in scan.files and not path.startswith(hidden)}
+            unseen = () if prune else tuple(scan.unseen)
+            below = tuple(name for name in unseen if name.endswith("/"))
+            kept = {*scan.files, *unseen}
+            plan.gone = {path: row for path, row in known.items() if path not in kept and not path.startswith(below)}
     return plan
 
 

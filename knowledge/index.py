@@ -38,6 +38,7 @@ _BATCH_DOCUMENTS = 64
 _LINGER_S = 0.2
 _READ_AHEAD = 32
 _FAILURES = 3
+_PLAIN = "bonjour"
 _VANISH = 500
 
 
@@ -90,6 +91,7 @@ class Run:
         plan = await asyncio.to_thread(compare, scan, known, work.recipe, whole=few is None, prune=prune)
         account.skipped, account.total = [*scan.skipped, *plan.refused], len(plan.todo)
         self.missing, report.missing_folder, report.unchanged = plan.missing, plan.missing is not None, plan.unchanged
+        report.other = scan.other
         report.removed = sum(known.version > 0 for known in plan.gone.values())
         return plan
 
@@ -127,20 +129,33 @@ class Run:
 
     async def _embedded(self, staged: list[Staged]) -> list[_Batch]:
         """The documents with their vectors. When the model fails at several, each is tried alone; one that fails is given up."""
+        if self._account.stopped is not None:
+            await self._give_up(staged, self._account.stopped)
+            return []
         try:
             batch = _Batch(staged, [await self._vectors(home, staged) for home in await self._work.homes()])
         except ModelError as error:
             final = isinstance(error, (ModelUnreachableError, ModelMissingError, ModelUnfitError))
-            if len(staged) > 1 and not final and self._account.stopped is None:
+            if len(staged) > 1 and not final:
                 return [batch for one in staged for batch in await self._embedded([one])]
             self._failures += 1
-            if final or self._failures >= _FAILURES:
+            if final or (self._failures >= _FAILURES and not await self._answers()):
                 self._account.stopped = error
             await self._give_up(staged, error)
             return []
         self._failures = 0
         failpoint("index.embedded")
         return [batch]
+
+    async def _answers(self) -> bool:
+        """Whether the model embeds a plain word: then it is the documents that it fails at, and the others have their turn."""
+        try:
+            for home in await self._work.homes():
+                await home.embedder.passages([_PLAIN])
+        except ModelError:
+            return False
+        self._failures = 0
+        return True
 
     async def _vectors(self, home: Home, staged: list[Staged]) -> tuple[Home, NDArray[np.float32]]:
         texts = [text for one in staged for text in one.texts]

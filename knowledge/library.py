@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["CollectionStatus", "IndexReport", "Library", "Progress", "Retrieved"]
 
 _LOG = logging.getLogger(__name__)
-_RECIPE = 1
+_RECIPE = 2
 """Counted up when reading or cutting changes: every document is then read again."""
 _BOUND = 1.7
 """How many times more `tokens.bound` counts than tokenizers do, in French and English."""

@@ -39,7 +39,8 @@ class Progress:
 
 @dataclass(slots=True)
 class IndexReport:
-    """What a run did. `skipped` are paths with the reason; `embedded` counts texts the model was asked for.
+    """What a run did. `skipped` are paths with the reason; `other` counts the files of kinds that are not read, `embedded` the
+    texts the model was asked for.
 
     `not_embedded` counts those of the skipped that wait for the embedding model: another run is worth while once it answers.
     """
@@ -54,6 +55,7 @@ class IndexReport:
     seconds: float = 0.0
     embedded: int = 0
     not_embedded: int = 0
+    other: int = 0
 
 
 @dataclass(slots=True)

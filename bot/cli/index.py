@@ -56,6 +56,8 @@ def _show(report: dict[str, Any]) -> None:
     click.echo(f"{report['collection']}: {counts}, {len(report['skipped'])} skipped ({report['seconds']:.1f} s)")
     for path, reason in report["skipped"]:
         click.echo(printable(f"  skipped {path}: {reason}"))
+    if report.get("other"):
+        click.echo(f"  left alone: {report['other']} of kinds that are not read")
     if report["missing_folder"]:
         remedy = f"mount it, or forget it with `grillon index {report['collection']} --prune`"
         click.echo(f"  its folder is missing or empty, so its index was kept: {remedy}", err=True)

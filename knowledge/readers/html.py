@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ _PARAGRAPHS = frozenset((
 _LINES = _PARAGRAPHS | {"body", "br", "caption", "dd", "dt", "figcaption", "hgroup", "hr", "legend", "li", "summary", "tr"}
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([\w-]{1,40})", re.IGNORECASE)
+_MEANT = {"ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254"}
+"""What pages that name the one are written in, with œ, € and quotes: https://encoding.spec.whatwg.org/#names-and-labels."""
 _TITLE_CHARS = 200
 _SPACES = re.compile(r"\s+")
 
@@ -52,13 +55,14 @@ def parsed(markup: str, title: str) -> Reading:
     except SelectolaxError as error:
         raise MemoryError from error  # every text is HTML: for want of memory alone lexbor gives up
     outline = Outline()
+    page = _Page(outline)
     if tree.body is not None:
-        page = _Page(outline)
         for node, entering in _steps(tree.body):
             (page.enter if entering else page.leave)(node)
     sections = outline.sections()
-    named = tree.css_first("title")
-    title = (_line(named.text())[:_TITLE_CHARS] if named is not None else "") or outline.title or title
+    # Not the first of the whole tree: a picture in the page may have a title of its own.
+    named = tree.head.css_first("title") if tree.head is not None else None
+    title = (_line(named.text()) if named is not None else page.title)[:_TITLE_CHARS] or outline.title or title
     return Reading(title, sections, language_of("\n".join((title, *(section.text for section in sections[:20])))))
 
 
@@ -69,9 +73,10 @@ def _decoded(content: bytes, limits: Limits) -> str:
         return decoded(content, limits)
     limits.check_text(len(content))
     try:
-        return content.decode(declared.group(1).decode("ascii"), "replace")
-    except LookupError:
-        return decoded(content, limits)  # it names an encoding that nobody knows
+        named = codecs.lookup(declared.group(1).decode("ascii")).name
+        return content.decode(_MEANT.get(named, named), "replace")
+    except (LookupError, UnicodeError):
+        return decoded(content, limits)  # it names an encoding that nobody knows, or one that is not for texts, as `idna`
 
 
 def _is_utf8(content: bytes) -> bool:
@@ -109,9 +114,10 @@ def _is_dropped(node: LexborNode) -> bool:
 
 
 class _Page:
-    """Turns the nodes of a page, in order, into headings and lines."""
+    """Turns the nodes of a page, in order, into headings and lines. `title` is one that stands among them, misplaced."""
 
     def __init__(self, outline: Outline) -> None:
+        self.title = ""
         self._outline = outline
         self._words: list[str] = []
         self._mark = ""
@@ -124,6 +130,8 @@ class _Page:
         tag = node.tag or ""
         if tag == "-text":
             self._text(node.text_content or "")
+        elif tag == "title":
+            self.title = self.title or _line(node.text())
         elif tag in _HEADINGS and not self._heading:
             self._end_line()
             self._heading = _HEADINGS[tag]

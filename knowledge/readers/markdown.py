@@ -18,11 +18,19 @@ from knowledge.readers.text import clean, decoded
 from knowledge.types import Reading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)^\1[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_FRONT_KEY = re.compile(r"[\w.-]+[ \t]*:(?:[ \t]|$)")
+_FRONT_REST = re.compile(r"[ \t#\]}]|-(?:[ \t]|$)|$")
 _FRONT_TITLE = re.compile(r"^title[ \t]*[:=](.+)$", re.MULTILINE)
 _EMBEDDED_DATA = re.compile(r"\(data:[^()\s]{100,}\)")
+_MARK = re.compile(
+    r"\\.|^[ \t>*+-]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})|(?P<ticks>`+)|(?P<first>^[ \t>*+-]*)?(?P<comment><!--)", re.MULTILINE
+)
+_BLOCK_END = re.compile(r"\n(?=[ \t>]*(?:\n|`{3}|~{3}|#{1,6}[ \t]|[-+*][ \t]|\d{1,9}[.)][ \t]))")
+_SPAN_CHARS = 2000
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?=[ \t]|$)")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
@@ -44,7 +52,7 @@ def read(path: Path, limits: Limits) -> Reading:
 
 def parsed(text: str, title: str) -> Reading:
     """The sections of a Markdown text. `title` is used when neither the front matter nor a heading names it."""
-    front = _FRONT_MATTER.match(text)
+    front = _front_matter(text)
     named = _FRONT_TITLE.search(front.group(2)) if front else None
     outline = Outline()
     scan(_without_comments(text[front.end() :] if front else text).split("\n"), outline)
@@ -60,13 +68,48 @@ def plain(heading: str) -> str:
     return " ".join(_MARKUP.sub("", _LINK.sub(r"\1", heading)).replace("\\", "").split())
 
 
+def _front_matter(text: str) -> re.Match[str] | None:
+    """What is said of the document at its top. Between two rules, which look the same, stands text: not keys alone."""
+    front = _FRONT_MATTER.match(text)
+    if front is None or front.group(1) == "+++":
+        return front
+    lines = front.group(2).split("\n")
+    keys = [bool(_FRONT_KEY.match(line)) for line in lines]
+    whole = all(key or _FRONT_REST.match(line) for key, line in zip(keys, lines, strict=True))
+    return front if any(keys) and whole else None
+
+
 def _without_comments(text: str) -> str:
-    """A pattern would search the rest of the text for the end of each comment that has none."""
     kept, position = [], 0
-    while (begin := text.find("<!--", position)) >= 0 and (end := text.find("-->", begin + 4)) >= 0:
+    for begin, end in _comments(text) if "<!--" in text else ():
         kept.append(text[position:begin])
-        position = end + 3
+        position = end
     return _EMBEDDED_DATA.sub("()", "".join((*kept, text[position:])))
+
+
+def _comments(text: str) -> Iterator[tuple[int, int]]:
+    """Where comments begin and end. Code may show the marks of one; one that does not begin a line ends in its paragraph.
+
+    The end of the paragraph and that of the comment are looked for once: a text may be full of beginnings.
+    """
+    at = block = end = 0
+    while mark := _MARK.search(text, at):
+        at = mark.end()
+        if block < at:
+            block = found.start() if (found := _BLOCK_END.search(text, at)) else len(text)
+        if fence := mark["fence"]:
+            closing = re.compile(rf"^[ \t>]*{fence[0]}{{{len(fence)},}}[ \t]*$", re.MULTILINE).search(text, at)
+            at = closing.end() if closing else len(text)
+        elif ticks := mark["ticks"]:
+            closing = re.compile(rf"(?<!`)`{{{len(ticks)}}}(?!`)").search(text, at, min(block, at + _SPAN_CHARS))
+            at = closing.end() if closing else at
+        elif mark["comment"]:
+            end = text.find("-->", at) if end < at else end
+            if end < 0:
+                return
+            if mark["first"] is not None or end < block:
+                yield at - len("<!--"), end + len("-->")
+                at = end + len("-->")
 
 
 def scan(lines: list[str], outline: Outline) -> None:

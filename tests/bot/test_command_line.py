@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
@@ -18,12 +18,14 @@ import click
 import pytest
 
 from bot import command_line
+from bot.cli import index
 from bot.command_line import main
 from bot.database.backup import backups
 from bot.database.database import Database
 from bot.errors import DatabaseError, GrillonError, NewerDatabaseError
 from bot.settings.example import example
 from bot.state import State
+from knowledge.work import IndexReport
 
 ROOT = Path(__file__).parents[2]
 VERBS = list(command_line._VERBS)
@@ -352,6 +354,13 @@ def test_upgrade_says_the_revision(run: Grillon, state: Path) -> None:
     done = run("db", "upgrade", "--state", state)
     assert done.returncode == 0
     assert "revision" in done.stdout
+
+
+def test_files_of_other_kinds_are_one_line_however_many(capsys: pytest.CaptureFixture[str]) -> None:
+    index._show(asdict(IndexReport("house", added=2, skipped=(("bad.pdf", "encrypted"),), other=3000)))
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first.startswith("house: 2 added")
+    assert lines == ["  skipped bad.pdf: encrypted", "  left alone: 3000 of kinds that are not read"]
 
 
 def test_service_prints_a_drop_in(run: Grillon, tmp_path: Path) -> None:

@@ -112,9 +112,13 @@ def test_overlap_stays_inside_a_section() -> None:
     assert sum(map(len, first)) > len(PROSE) * 12
 
 
-def test_a_chunk_keeps_the_page_it_begins_on_and_crosses_pages_only_when_tiny() -> None:
+def test_a_chunk_crosses_pages_only_when_tiny_and_names_the_one_that_most_of_it_is_from() -> None:
     document = reading(("", PROSE * 3), ("", PROSE * 3), ("", "Figure 4."), ("", PROSE), pages=True)
-    assert [chunk.page for chunk in split(document, Chunking())] == [1, 2, 3]
+    assert [chunk.page for chunk in split(document, Chunking())] == [1, 2, 4]
+    cover = reading(("", "Notice of use"), ("", "Descale the machine each month with vinegar. " * 8), pages=True)
+    assert [(chunk.page, chunk.text[:13]) for chunk in split(cover, Chunking())] == [(2, "Notice of use")]
+    slides = reading(*(("", f"Slide {number}.") for number in range(10, 20)), pages=True)
+    assert [chunk.page for chunk in split(slides, Chunking())] == [1], "of equal shares, where it begins"
 
 
 def test_chunks_are_cut_at_paragraphs_and_come_out_alike() -> None:

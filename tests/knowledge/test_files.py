@@ -48,6 +48,18 @@ def known(stamp: Stamp = STAMP, recipe: str = "r", reason: str | None = None, ve
         ("a[.md", "a[.md", True),
         ("a+(b).md", "a+(b).md", True),
         ("*.md", "a.md\n", False),
+        ("**/*.{md,txt}", "b/a.md", True),
+        ("**/*.{md,txt}", "a.txt", True),
+        ("**/*.{md,txt}", "a.pdf", False),
+        ("{docs,notes/**}/a*.md", "notes/x/ab.md", True),
+        ("{docs,notes/**}/a*.md", "docs/x/ab.md", False),
+        ("{,old-}a.md", "old-a.md", True),
+        ("{,old-}a.md", "a.md", True),
+        ("a{1}.md", "a{1}.md", True),
+        ("a{1.md", "a{1.md", True),
+        ("a}.md", "a}.md", True),
+        ("a{b,c.md", "a{b,c.md", True),
+        ("[{,}].md", "{.md", True),
     ],
 )
 def test_globs(glob: str, name: str, matches: bool) -> None:
@@ -61,6 +73,17 @@ def test_hidden_and_passing_files_are_left_out_and_globs_hold(tmp_path: Path) ->
     assert set(found.files) == {"a.md", "sub/b.txt"}
     assert found.files["a.md"].size == 4
     assert (found.skipped, found.missing) == ([], None)
+
+
+def test_files_of_other_kinds_are_counted_not_named(tmp_path: Path) -> None:
+    fill(tmp_path, "a.md", "B.HTML", "c.jpg", "sub/d.JPG", "Makefile", ".hidden.png")
+    found = look(tmp_path).scan()
+    assert (set(found.files), found.skipped, found.other) == ({"a.md", "B.HTML"}, [], 3)
+    some = look(tmp_path).some([tmp_path / "a.md", tmp_path / "c.jpg"])
+    assert some is not None
+    assert set(some.files) == {"a.md"}
+    emptied = compare(Scan(other=3), {"a.md": known()}, "r", whole=True, prune=False)
+    assert (emptied.missing, set(emptied.gone)) == (None, {"a.md"}), "a folder of photos is mounted"
 
 
 def test_links_out_of_the_folder_are_skipped_and_named(tmp_path: Path) -> None:
@@ -112,6 +135,27 @@ def test_looking_at_some_files_gives_up_on_what_is_not_there(tmp_path: Path) -> 
     assert some([tmp_path.parent / "other.md"]) is None
 
 
+@pytest.mark.parametrize("exclude", ["private/", "a/private/", "**/private/", "a/"])
+def test_looking_at_some_files_leaves_out_excluded_folders_like_a_scan(tmp_path: Path, exclude: str) -> None:
+    fill(tmp_path, "a/private/b/c.md", "private/d.md", "e.md")
+    closed = look(tmp_path, exclude=(exclude,))
+    found = closed.some([tmp_path / "a/private/b/c.md", tmp_path / "private/d.md", tmp_path / "e.md"])
+    assert found is not None
+    assert found.files == closed.scan().files
+
+
+def test_looking_at_some_files_gives_up_on_a_way_through_a_linked_folder(tmp_path: Path) -> None:
+    fill(tmp_path, "home/real/a.md", "home/b.md")
+    home = tmp_path / "home"
+    (home / "link").symlink_to("real")
+    (tmp_path / "house").symlink_to("home")
+    assert look(home).some([home / "link" / "a.md"]) is None
+    for folder in (home, tmp_path / "house"):
+        found = look(folder).some([folder / "real" / "a.md", folder / "b.md"])
+        assert found is not None
+        assert set(found.files) == {"real/a.md", "b.md"}
+
+
 def test_compare_tells_new_changed_gone_and_refused_apart() -> None:
     scan = Scan(files=dict.fromkeys(("same", "new", "changed", "recut", "broken"), STAMP))
     rows = {
@@ -145,6 +189,23 @@ def test_files_below_a_folder_that_cannot_be_listed_stay() -> None:
     scan = Scan(files={"a": STAMP}, unseen=["closed/"])
     rows = {"a": known(), "closed/b": known(), "open/c": known()}
     assert set(compare(scan, rows, "r", whole=True, prune=False).gone) == {"open/c"}
+
+
+def test_a_file_that_cannot_be_looked_at_stays_and_hides_no_other() -> None:
+    rows = {"2024": known(), "2024-report.md": known(), "2024/a": known()}
+    assert set(compare(Scan(files={"a": STAMP}, unseen=["2024"]), rows, "r", whole=True, prune=False).gone) == {
+        "2024-report.md",
+        "2024/a",
+    }
+
+
+def test_a_link_that_leads_nowhere_any_more_is_gone(tmp_path: Path) -> None:
+    fill(tmp_path, "other.md")
+    (tmp_path / "link.md").symlink_to("deleted.md")
+    (tmp_path / "below.md").symlink_to("other.md/a.md")
+    found = look(tmp_path).scan()
+    assert (found.unseen, dict(found.skipped)) == ([], dict.fromkeys(("link.md", "below.md"), "it is a link to nothing"))
+    assert set(compare(found, {"link.md": known(), "other.md": known()}, "r", whole=True, prune=False).gone) == {"link.md"}
 
 
 def test_a_file_changed_a_moment_ago_settles_before_it_is_trusted(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import func, select
 
+from knowledge import index as subject
 from knowledge.errors import ModelBrokenError, ModelUnreachableError
 from knowledge.tables import chunks, documents
 from tests.rigs.shelf import Shelf, found
@@ -83,13 +85,14 @@ async def test_what_cannot_be_read_is_named_once_and_its_old_version_stays(tmp_p
     shelf.write("a.md", "bon")
     shelf.write("b.md", "broken")
     shelf.write("empty.md", "\n\n")
+    shelf.write("photo.jpg", "a picture")
     (tmp_path / "secret.md").write_text("secret")
     (shelf.documents / "link.md").symlink_to(tmp_path / "secret.md")
     async with shelf.opened() as library:
         report = await library.reindex("home")
         reasons = dict(report.skipped)
         assert reasons.keys() == {"b.md", "empty.md", "link.md"}
-        assert reasons["b.md"] == "it is broken"
+        assert (reasons["b.md"], report.other) == ("it is broken", 1)
         shelf.write("a.md", "broken now")
         assert "a.md" in dict((await library.reindex("home")).skipped)
         read = len(shelf.reader.read_paths)
@@ -102,6 +105,23 @@ async def test_what_cannot_be_read_is_named_once_and_its_old_version_stays(tmp_p
         assert await found(library, "mieux") == {"a.md"}
         assert await found(library, "aussi") == {"b.md"}
         assert await found(library, "secret") == set()
+
+
+async def test_what_was_deleted_is_gone_under_the_name_of_a_link_too(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    path = shelf.write("b.md", "secret")
+    report = shelf.write("2024-report.md", "chiffres")
+    shelf.write("c.md", "reste")
+    (shelf.documents / "a.md").symlink_to("b.md")
+    (shelf.documents / "2024").symlink_to("elsewhere")
+    async with shelf.opened() as library:
+        await library.reindex("home")
+        assert await found(library, "secret") == {"a.md", "b.md"}
+        path.unlink()
+        report.unlink()
+        assert (await library.reindex("home", changed=[path])).removed == 3
+        assert await found(library, "secret") == await found(library, "chiffres") == set()
+        assert await found(library, "reste") == {"c.md"}
 
 
 async def test_a_model_that_fails_costs_the_documents_it_fails_at(tmp_path: Path) -> None:
@@ -130,6 +150,29 @@ async def test_a_model_that_fails_costs_the_documents_it_fails_at(tmp_path: Path
         assert (report.changed, report.added, report.skipped) == (2, 1, ())
         assert await found(library, "ancien") == {"9.md"}
         assert await library.check() == []
+
+
+async def test_documents_the_model_fails_at_do_not_hold_up_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "_BATCH_DOCUMENTS", 4)
+    monkeypatch.setattr(subject, "_READ_AHEAD", 1)
+    shelf = Shelf(tmp_path)
+    for number in range(20):
+        shelf.write(f"{number:02}.md", f"mauvais {number}" if number < 8 else f"bon {number}")
+    shelf.embedder.fail_on = {"mauvais": ModelBrokenError("NaN")}
+    async with shelf.opened() as library:
+        report = await library.reindex("home")
+        assert (report.added, report.not_embedded) == (12, 8)
+
+        await library.settled()
+        for number in range(8, 20):
+            shelf.write(f"{number:02}.md", f"mieux {number}")
+        shelf.embedder.fail_on = {"": ModelBrokenError("out of memory")}
+        calls = shelf.embedder.calls
+        report = await library.reindex("home")
+        assert (report.changed, report.not_embedded) == (0, 20)
+        assert shelf.embedder.calls - calls <= 6, (
+            "a batch or two, three documents alone, a plain word: then nothing more is asked"
+        )
 
 
 async def test_a_folder_that_is_gone_or_empty_keeps_its_index_until_pruned(tmp_path: Path) -> None:

@@ -180,8 +180,69 @@ def test_front_matter_names_the_document_and_is_not_its_text(front: str) -> None
     assert (reading.title, told(reading)) == ("Maison", [(("Autre",), "Texte.")])
 
 
-def test_a_rule_at_the_top_is_no_front_matter() -> None:
-    assert told(markdown.parsed("---\nNot closed.\n", "file")) == [((), "---\nNot closed.")]
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\nNot closed.",
+        "---\nThe alarm code is 4711.\n\nThe key is under the pot.\n\n---\n\nThe rest.",
+        "---\nNote: it is loud.\n\nThe alarm code is 4711.\n\n---\n\nThe rest.",
+        "---\n- the key is there\n---\nThe rest.",
+        "---\nhttp://example.org\n---\nThe rest.",
+    ],
+)
+def test_a_rule_at_the_top_is_no_front_matter(text: str) -> None:
+    kept = str(told(markdown.parsed(text, "file")))
+    assert all(word in kept for word in text.replace("---", "").split())
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "title: Maison\n",
+        "# by hand\ntitle: 'Maison'\ntags:\n- a\n- b\n",
+        "layout: x\n\ntitle: Maison\ntext: >\n  two\n\n  lines\nlist: [\n  a\n]\n",
+        "date.created: 2024\ntitle: Maison\nÉtage:\n",
+    ],
+)
+def test_the_forms_of_front_matter(front: str) -> None:
+    reading = markdown.parsed(f"---\n{front}---\nTexte.", "file")
+    assert (reading.title, told(reading)) == ("Maison", [((), "Texte.")])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Use `<!--` to open.\n\nThe alarm code is 4711.\n\nand `-->` to close",
+        "```html\n<!-- the header -->\n<p>\n```\nand `-->`",
+        "~~~\n```\n<!-- the header -->\n~~~",
+        "1. Write:\n\n    ```\n    <!-- the header -->\n    ```",
+        "``a ` <!-- b`` and `-->`",
+        "A stray ` here.\n\nUse `<!--` and `-->`.",
+        "- a stray ` here\n- use `<!--` and `-->`",
+        "An arrow <!-- here.\n\nAnd one --> there.",
+        "\\<!-- not one -->",
+        "Never closed <!-- here.",
+    ],
+)
+def test_what_code_shows_of_comments_is_text(text: str) -> None:
+    assert "".join(section.text for section in markdown.parsed(text, "file").sections) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("One <!-- hidden --> two.", "One  two."),
+        ("One <!-- hid\nden --> two.", "One  two."),
+        ("<!--\nhid\n\n```\n\nden\n-->\nTwo.", "Two."),
+        ("- <!-- hid\n\n  den --> one", "-  one"),
+        ("`code` <!-- hidden `--> two.", "`code`  two."),
+        ("A stray ` <!-- hidden --> two.", "A stray `  two."),
+        ("```\n<!-- shown -->\n```\n<!-- hidden -->", "```\n<!-- shown -->\n```"),
+        ("One <!-- a --> two <!-- b --> `<!-- c -->`<!-- d -->.", "One  two  `<!-- c -->`."),
+    ],
+)
+def test_comments_are_no_text(text: str, kept: str) -> None:
+    assert told(markdown.parsed(text, "file")) == [((), kept)]
 
 
 def test_an_embedded_picture_is_not_text() -> None:
@@ -245,6 +306,13 @@ def test_a_rule_under_a_block_is_no_heading(block: str) -> None:
 
 HOSTILE = {
     "comments": "<!--" * 250_000,
+    "comments in a paragraph": "a <!--" * 150_000 + "\n\n-->",
+    "comments in lines": "<!--\n" * 150_000 + "`\n\n-->",
+    "quotations": "> " * 400_000 + "<!-- -->",
+    "spans": "`a" * 400_000 + "<!-- -->",
+    "growing spans": "".join("`" * n + "a" for n in range(1, 1200)) + "<!-- -->",
+    "spans of many lengths": "".join("`" * n + "a" for n in range(1, 62)) * 400 + "<!-- -->",
+    "fences": "~~~\n" * 200_000 + "<!-- -->",
     "links": "# " + "[" * 500_000,
     "pictures": "(data:" * 150_000,
     "emphasis": "# " + "_" * 500_000 + "a",
@@ -290,6 +358,27 @@ def test_a_page_without_a_title_is_named_by_its_heading_or_its_file() -> None:
 
 
 @pytest.mark.parametrize(
+    ("markup", "title"),
+    [
+        ("<svg><title>Close icon</title></svg><h1>Boiler</h1><p>x", "Boiler"),
+        ("<svg><g><title>Close icon</title></g></svg><p>x", "file"),
+        ("<svg><title>Close icon</title></svg><title>Late</title><p>x", "Late"),
+        ("x<head><title>Stray</title></head>", "Stray"),
+        ("<title>Page</title><svg><title>Close icon</title></svg><title>Late</title><p>x", "Page"),
+    ],
+)
+def test_the_title_of_a_picture_is_not_that_of_the_page(markup: str, title: str) -> None:
+    assert html.parsed(markup, "file").title == title
+
+
+@pytest.mark.parametrize("markup", ["<g><title>x</title>" * 30_000, "<svg>" + "<g><title>x</title>" * 30_000])
+def test_the_title_is_found_in_time(markup: str) -> None:
+    begun = time.process_time()
+    html.parsed(markup, "file")
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize(
     "markup",
     [
         "<p>kept",
@@ -314,6 +403,19 @@ def test_the_bytes_count_before_what_the_page_says_of_itself(tmp_path: Path, enc
     words = "Ключ под горшком" if encoding == "koi8-r" else "Clé cachée à l'été"
     page = f'<meta charset="{declared}"><p>{words}</p>'.encode(encoding)
     assert told(read(tmp_path / "x.html", page)) == [((), words)]
+
+
+@pytest.mark.parametrize("declared", ["iso-8859-1", "ISO_8859-1", "latin1", "us-ascii", "windows-1252"])
+def test_what_is_called_latin_1_holds_the_characters_of_windows(tmp_path: Path, declared: str) -> None:
+    words = "L’œuvre coûte 80 €, dit-il – « cœur »."
+    page = f"<meta charset={declared}><p>{words}".encode("cp1252")
+    assert told(read(tmp_path / "x.html", page)) == [((), words)]
+
+
+@pytest.mark.parametrize("declared", ["idna", "hex", "undefined", "punycode"])
+def test_an_encoding_that_is_none_of_texts_is_not_believed(tmp_path: Path, declared: str) -> None:
+    page = f"<meta charset={declared}><p>Clé cachée à l'été".encode("cp1252")
+    assert told(read(tmp_path / "x.html", page)) == [((), "Clé cachée à l'été")]
 
 
 def test_deep_nesting_is_no_recursion() -> None:
