@@ -1,4 +1,4 @@
-"""What no single field can say of itself: unique names, known readers, cron lines, sizes that fit into each other."""
+"""What no single field can say of itself: unique names, known readers, globs, cron lines, sizes that fit into each other."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from bot.errors import SettingsError
+from bot.settings.cron import cron_fields
 from bot.settings.problems import Key, did_you_mean, shown
+from knowledge.files import matcher
 
 if TYPE_CHECKING:
     from bot.settings.fields import Settings
 
-_NUMBER_OR_NAME = r"(?:\d+|[a-z]{3})"
-_ITEM = rf"(?:\*|{_NUMBER_OR_NAME}(?:-{_NUMBER_OR_NAME})?)(?:/\d+)?"
-_CRON = re.compile(rf"\s*{_ITEM}(?:,{_ITEM})*(?:\s+{_ITEM}(?:,{_ITEM})*){{4}}\s*", re.IGNORECASE)
 _GROUP_READER = re.compile(r"(discord)-role:[0-9]+|chat:(?:(telegram):-?[0-9]+|(discord):[0-9]+)")
 _IDENTITY = re.compile(r"(?:discord|telegram):[1-9]\d{0,19}", re.ASCII)
 _RESERVED = frozenset({"everyone", "owner"})
@@ -24,7 +23,7 @@ Problem = tuple[Key, str]
 
 def check(settings: Settings, sources: Mapping[Key, str]) -> None:
     """Raise `SettingsError` for the first broken rule, saying where the value came from."""
-    for rule in (_people, _collections, _readers, _cron_lines, _sizes, _addresses, _webhook):
+    for rule in (_people, _collections, _globs, _readers, _cron_lines, _sizes, _addresses, _webhook):
         for key, problem in rule(settings):
             raise SettingsError(f"{_where(key, sources)}: {problem}")
 
@@ -38,14 +37,6 @@ def warnings(settings: Settings, sources: Mapping[Key, str]) -> Iterator[str]:
 def _where(key: Key, sources: Mapping[Key, str]) -> str:
     above = (key[:length] for length in range(len(key), 0, -1))
     return next((sources[part] for part in above if part in sources), "the settings")
-
-
-def cron_lines(settings: Settings) -> Iterator[tuple[Key, str]]:
-    """Every cron line of the settings with its key."""
-    for number, collection in enumerate(settings.collections):
-        yield ("collections", number, "schedule"), collection.schedule
-    for name in ("backup", "check", "prune"):
-        yield ("schedule", name), getattr(settings.schedule, name)
 
 
 def _people(settings: Settings) -> Iterator[Problem]:
@@ -97,11 +88,25 @@ def _readers(settings: Settings) -> Iterator[Problem]:
                 )
 
 
+def _globs(settings: Settings) -> Iterator[Problem]:
+    for number, collection in enumerate(settings.collections):
+        for field in ("include", "exclude"):
+            for glob in getattr(collection, field):
+                key = ("collections", number, field)
+                try:
+                    matcher([glob])
+                except re.error as error:
+                    yield key, f"`{shown(key)}` holds {glob!r}, which is no glob: {error.msg}"
+
+
 def _cron_lines(settings: Settings) -> Iterator[Problem]:
-    for key, line in cron_lines(settings):
-        if not _CRON.fullmatch(line):
-            allowed = "five fields: minute, hour, day of the month, month, day of the week, as in `30 3 * * *`"
-            yield key, f"`{shown(key)}` is {line!r}; a cron line has {allowed}"
+    collections = [(("collections", number, "schedule"), one.schedule) for number, one in enumerate(settings.collections)]
+    jobs = [(("schedule", name), getattr(settings.schedule, name)) for name in ("backup", "check", "prune")]
+    for key, line in (*collections, *jobs):
+        try:
+            cron_fields(line)
+        except ValueError as error:
+            yield key, f"`{shown(key)}` is {line!r}; {error}"
 
 
 def _sizes(settings: Settings) -> Iterator[Problem]:

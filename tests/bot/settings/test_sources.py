@@ -11,6 +11,7 @@ import pytest
 
 from bot.errors import SettingsError
 from bot.places import daemon_sockets, settings_file, socket_path
+from bot.settings.cron import cron_fields
 from bot.settings.example import example
 from bot.settings.fields import Settings
 from bot.settings.sources import Loaded, load_settings, secret_keys
@@ -199,6 +200,17 @@ def test_unknown_variables_and_credentials_are_warned_of(tmp_path: Path, monkeyp
         ("[limits]\nperson_minute = 0\n", ["line 2", "limits.person_minute"]),
         ('[schedule]\nbackup = "at night"\n', ["line 2", "'at night'", "five fields"]),
         ('[schedule]\nbackup = "0 4 * *"\n', ["line 2", "five fields"]),
+        ('[schedule]\nprune = "99 3 * * *"\n', ["line 2", "`schedule.prune`", "'99' is no minute (0 to 59)"]),
+        ('[schedule]\ncheck = "0 3 * * 8"\n', ["`schedule.check`", "'8' is no day of the week", "sun to sat"]),
+        (
+            '[[collections]]\nname = "a"\nfolder = "x"\nschedule = "*/0 * * * *"\n',
+            ["line 4", "`collections[0].schedule`", "'*/0' is no minute"],
+        ),
+        (
+            '[[collections]]\nname = "a"\nfolder = "x"\ninclude = ["*.md", "[z-a].md"]\n',
+            ["line 4", "`collections[0].include`", "'[z-a].md'", "no glob"],
+        ),
+        ('[[collections]]\nname = "a"\nfolder = "x"\nexclude = ["[z-a]"]\n', ["line 4", "`collections[0].exclude`"]),
         ("[model]\nanswer_tokens = 8000\n", ["line 2", "8192"]),
         ("[retrieval]\nchunk_overlap = 200\n", ["line 2", "280"]),
         ('[embedding]\naddress = "localhost:11434"\n', ["line 2", "http://"]),
@@ -260,6 +272,32 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("line", ["30 3 * * *", "*/15 0-6,22 1 jan mon-fri", "0 4 * * 7"])
 def test_cron_lines_that_are_fine(load: Load, line: str) -> None:
     assert load(f'[schedule]\nbackup = "{line}"\n').settings.schedule.backup == line
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("30 3 * * *", ("30", "3", "*", "*", "*")),
+        ("*/20 0-2,22 1-10/4 JAN,3 mon-wed", ("0,20,40", "0,1,2,22", "1,5,9", "1,3", "mon,tue,wed")),
+        ("0 0 30/1 * *", ("0", "0", "30,31", "*", "*")),
+        *((f"0 0 * * {days}", ("0", "0", "*", "*", read)) for days, read in {
+            "0": "sun", "7": "sun", "1": "mon", "sun-tue": "sun,mon,tue", "5-7": "fri,sat,sun", "sat-sun": "sat,sun",
+            "*/3": "sun,wed,sat", "0-0": "sun", "0,7": "sun",
+        }.items()),
+    ],
+)  # fmt: skip
+def test_cron_lines_are_read_as_cron_reads_them(line: str, read: tuple[str, ...]) -> None:
+    assert cron_fields(line) == read
+
+
+@pytest.mark.parametrize(
+    "line",
+    [*(f"{minute} 0 * * *" for minute in ("60", "*/60", "5-1", "1-", "", ",", "x", "mon", "-1", "001", "٣", "1/0")),
+     "0 24 * * *", "0 0 0 * *", "0 0 32 * *", "0 0 * 0 *", "0 0 * 13 *", "0 0 * sun *", "0 0 * * jan", "0 0 * * 5-1", "@daily"],
+)  # fmt: skip
+def test_cron_lines_that_say_nothing(line: str) -> None:
+    with pytest.raises(ValueError, match=r"is no |five fields"):
+        cron_fields(line)
 
 
 @pytest.mark.parametrize("reader", ["everyone", "discord-role:123", "chat:telegram:-100"])
