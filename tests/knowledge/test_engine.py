@@ -111,6 +111,14 @@ async def test_passages_that_are_not_cited_were_consulted(desk: Desk) -> None:
     assert answer.text == "I would rather not say."
 
 
+async def test_thoughts_in_the_words_of_a_model_are_neither_shown_nor_kept(desk: Desk) -> None:
+    desk.rig.set(answer="<think>\nThe yellow bin? Let me see [1].\n</think>\n\nOn Tuesday [1].", tokens_s=2000)
+    events = await desk.ask("When does the yellow bin go out?")
+    assert isinstance(events[-1], Answer)
+    assert events[-1].text == "On Tuesday [1]."
+    assert "".join(event.text for event in events if isinstance(event, Words)) == "On Tuesday [1]."
+
+
 async def test_when_nothing_is_relevant_the_model_is_not_asked(desk: Desk) -> None:
     answer = await desk.answer("quantum chromodynamics lattice gauge theory")
     assert answer.refused
