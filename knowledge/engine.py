@@ -89,6 +89,7 @@ class CitingQueryEngine(BaseQueryEngine):
             async for given, piece in pieces:
                 timings.setdefault("first_token", time.perf_counter() - started)
                 passages, last = given, piece if piece.done else last
+                stream.passages = len(given)  # of those found, what fitted into the window
                 words = stream.feed(thoughtless.feed(piece.text))
                 if words:
                     shown.append(words)

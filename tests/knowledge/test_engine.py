@@ -155,6 +155,17 @@ async def test_a_prompt_over_the_window_is_halved_and_asked_again(desk: Desk) ->
     assert [message["role"] for message in desk.prompt] == ["system", "user"]
 
 
+async def test_a_passage_that_was_found_but_not_given_is_not_cited(desk: Desk) -> None:
+    question = "Does the cat eat salmon when the yellow bin goes out?"
+    desk.rig.set(answer="Yes [1], or no [2].")
+    assert (await desk.answer(question)).text == "Yes [1], or no [2]."
+    desk.rig.set(faults=[Fault("400", times=1)])
+    events = await desk.ask(question)
+    assert isinstance(events[-1], Answer)
+    assert events[-1].text == "Yes [1], or no."
+    assert "[2]" not in "".join(event.text for event in events if isinstance(event, Words))
+
+
 async def test_an_error_of_the_model_is_the_callers(desk: Desk) -> None:
     desk.rig.set(faults=[Fault("error_line")])
     with pytest.raises(ModelBrokenError):
