@@ -198,16 +198,23 @@ class Library:
 
     def _legs(self, scope: Scope) -> list[Leg]:
         """The spaces to ask, by embedder. Where nobody can embed for the present one, the one being filled has a part."""
-        names: dict[str, tuple[Embedder, set[str]]] = {}
-        for name in scope.collections & self._upkeep.places.keys():
-            for space in self._upkeep.places[name].both:
+        found: dict[str, tuple[Embedder, dict[str, list[str]]]] = {}
+        places = self._upkeep.places
+        for name in scope.collections & places.keys():
+            for space in places[name].both:
                 embedder = self._embedders.of(space)
                 if embedder is not None:
-                    names.setdefault(space.fingerprint, (embedder, set()))[1].add(space.name)
+                    found.setdefault(space.fingerprint, (embedder, {}))[1].setdefault(space.name, []).append(name)
                     break
+        others = {space.name for name in places.keys() - scope.collections for space in places[name].both}
         return [
-            Leg(embedder, tuple(sorted(found)), self._backgrounds.of(fingerprint))
-            for fingerprint, (embedder, found) in sorted(names.items())
+            Leg(
+                embedder,
+                tuple(sorted(inside)),
+                self._backgrounds.of(fingerprint),
+                tuple(name for space in inside.keys() & others for name in inside[space]),
+            )
+            for fingerprint, (embedder, inside) in sorted(found.items())
         ]
 
     async def _recognise(self) -> None:

@@ -7,6 +7,8 @@ import logging
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import nlargest
+from operator import itemgetter
 from typing import TYPE_CHECKING, NoReturn
 
 import orjson
@@ -39,15 +41,25 @@ _LOG = logging.getLogger(__name__)
 _NEAREST = 3
 _ALSO = 12
 """Hits of full text whose vectors are fetched: one far down its list and unknown to the vectors is no answer."""
+_DEEPER = 1000
+"""Vectors that a second look takes, where the nearest are of collections that were not asked for."""
+
+
+_Hit = tuple[int, float, "NDArray[np.float32]"]
+"""Chunk, cosine, vector."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """Spaces of one embedder that a scope covers, and the background its similarities are read against, if known."""
+    """Spaces of one embedder that a scope covers, and the background its similarities are read against, if known.
+
+    `crowded` are the collections of the scope whose space holds others, which are not in it.
+    """
 
     embedder: Embedder
     spaces: tuple[str, ...]
     background: Background | None
+    crowded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +145,36 @@ class Retriever(BaseRetriever):
         near: dict[int, Near] = {}
         try:
             for leg, question in asked:
-                ids, cosines, vectors = await self._store.query(leg.spaces, question, self._config.candidates, also)
                 measures = leg.background.measures(question) if leg.background else {}
-                for id_, cosine, vector in zip(ids, cosines, vectors, strict=True):
-                    near.setdefault(id_, Near(float(cosine), measures, vector))
+                first = await self._store.query(leg.spaces, question, self._config.candidates, also)
+                for id_, cosine, vector in (*_hits(*first), *await self._crowded_out(leg, question, first[0])):
+                    near.setdefault(id_, Near(cosine, measures, vector))
         except IndexUnavailableError as error:
             self._trouble(str(error))
             return {}
         if asked:
             self._trouble("")
         return near
+
+    async def _crowded_out(self, leg: Leg, question: NDArray[np.float32], first: Sequence[int]) -> list[_Hit]:
+        """The nearest of the crowded collections, where others that share their space have most of the `first` places.
+
+        A small collection is compared whole; of a large one, what is far down among the others is far from the question too.
+        """
+        limit = self._config.candidates
+        if not leg.crowded:
+            return []
+        seen = await self._sql.read(partial(_live, ids=first, collections=leg.crowded))
+        own = set(await self._sql.read(partial(_some_of, collections=leg.crowded, limit=_DEEPER + 1)))
+        if len(seen) >= min(limit, len(own)):
+            return []
+        if len(own) <= _DEEPER:
+            hits = _hits(*await self._store.query(leg.spaces, question, 1, list(own)))
+        else:
+            hits = _hits(*await self._store.query(leg.spaces, question, _DEEPER))
+            live = await self._sql.read(partial(_live, ids=[id_ for id_, _, _ in hits], collections=leg.crowded))
+            own = {candidate.id for candidate in live}
+        return nlargest(limit, (hit for hit in hits if hit[0] in own), key=itemgetter(1))
 
     def _trouble(self, what: str) -> None:
         """Say once when full text has to answer alone, and once when it is over."""
@@ -164,10 +196,20 @@ def _by_words(connection: Connection, question: str, collections: list[str], lim
     return words, search(connection, words, collections, limit)
 
 
-def _live(connection: Connection, ids: list[int], collections: list[str]) -> list[Candidate]:
+def _hits(ids: Sequence[int], cosines: NDArray[np.float32], vectors: NDArray[np.float32]) -> list[_Hit]:
+    return list(zip(ids, cosines.tolist(), vectors, strict=True))
+
+
+def _live(connection: Connection, ids: Sequence[int], collections: Sequence[str]) -> list[Candidate]:
     """What is live and in scope of `ids`: the one place that decides what may be shown."""
     values = {"ids": json_list(ids), "collections": json_list(collections)}
     return [Candidate(*row) for row in orjson.loads(connection.execute(_LIVE, values).scalar_one())]
+
+
+def _some_of(connection: Connection, collections: Sequence[str], limit: int) -> list[int]:
+    """Live chunks of these collections, at most `limit`."""
+    values = {"collections": json_list(collections), "limit": limit}
+    return [int(id_) for id_ in connection.execute(_SOME_OF, values).scalars()]
 
 
 _LIVE = text(
@@ -175,6 +217,10 @@ _LIVE = text(
     FROM chunks JOIN documents ON documents.id = chunks.document_id AND documents.version = chunks.version
     WHERE chunks.id IN (SELECT value FROM json_each(:ids))
     AND +documents.collection IN (SELECT value FROM json_each(:collections))"""  # +: not by the index on collections
+)
+_SOME_OF = text(
+    """SELECT chunks.id FROM documents JOIN chunks ON chunks.document_id = documents.id AND chunks.version = documents.version
+    WHERE documents.collection IN (SELECT value FROM json_each(:collections)) LIMIT :limit"""
 )
 _TEXTS = text(
     """SELECT chunks.id, document_id, headings, text, page, collection, path, title, language
