@@ -17,9 +17,10 @@ from llama_index.core.callbacks import CallbackManager
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from sqlalchemy import text
 
-from knowledge.errors import IndexUnavailableError, ModelError
+from knowledge.errors import IndexUnavailableError, ModelError, PromptTooLongError
 from knowledge.fulltext import Found, Words, search, words_of
 from knowledge.language import language_of
+from knowledge.questions import vectors_of
 from knowledge.rank import Candidate, Near, ranked
 from knowledge.scope import Scope
 from knowledge.tables import json_list
@@ -92,15 +93,17 @@ class Retriever(BaseRetriever):
         When the model or the vectors cannot be asked, full text answers alone. Raises what the database raises.
         """
         started = time.perf_counter()
-        names, limit = sorted(scope.collections), self._config.candidates
+        names, limit, legs = sorted(scope.collections), self._config.candidates, self._legs(scope)
         (words, found), asked = await asyncio.gather(
             self._sql.read(partial(_by_words, question=question, collections=names, limit=limit)),
-            self._asked(question, self._legs(scope)),
+            self._asked(question, legs),
         )
         embedded = time.perf_counter()
         near = await self._near(asked, [hit.chunk_id for hit in found[:_ALSO]])
         searched = time.perf_counter()
-        choose = partial(self._chosen, question=question, names=names, near=near, words=words, found=found, k=k)
+        # Of the words of a long question no share is usual, in whatever language: it is judged without.
+        judged = question if len(asked) <= len(legs) else ""
+        choose = partial(self._chosen, question=judged, names=names, near=near, words=words, found=found, k=k)
         chosen = await self._sql.read(choose) if near or found else []
         timings = {"embed": embedded - started, "search": searched - embedded, "choose": time.perf_counter() - searched}
         passages, nearest = [p for p, related in chosen if related], [p for p, _ in chosen[:_NEAREST]]
@@ -134,21 +137,26 @@ class Retriever(BaseRetriever):
         raise TypeError("this retriever is asynchronous: use aretrieve()")
 
     async def _asked(self, question: str, legs: Sequence[Leg]) -> list[tuple[Leg, NDArray[np.float32]]]:
+        """Each leg with the question's vector; with several in turn where only pieces of the question fit into the window."""
         try:
-            return [(leg, await leg.embedder.query(question)) for leg in legs]
+            return [(leg, vector) for leg in legs for vector in await vectors_of(leg.embedder, question)]
+        except PromptTooLongError:
+            self._trouble("a question does not fit into the window of the embedding model")
+            return []
         except ModelError as error:
             self._trouble(f"the embedding model cannot be asked ({type(error).__name__})")
             return []
 
     async def _near(self, asked: Sequence[tuple[Leg, NDArray[np.float32]]], also: Sequence[int]) -> dict[int, Near]:
-        """The nearest chunks, and what the vectors say of those that full text found."""
+        """The nearest chunks, and what the vectors say of those that full text found. Of several pieces the nearest counts."""
         near: dict[int, Near] = {}
         try:
             for leg, question in asked:
                 measures = leg.background.measures(question) if leg.background else {}
                 first = await self._store.query(leg.spaces, question, self._config.candidates, also)
                 for id_, cosine, vector in (*_hits(*first), *await self._crowded_out(leg, question, first[0])):
-                    near.setdefault(id_, Near(cosine, measures, vector))
+                    if id_ not in near or cosine > near[id_].cosine:
+                        near[id_] = Near(cosine, measures, vector)
         except IndexUnavailableError as error:
             self._trouble(str(error))
             return {}

@@ -12,6 +12,7 @@ from llama_index.core.schema import QueryBundle
 from knowledge import retrieve
 from knowledge.config import RetrievalConfig
 from knowledge.engine import Question
+from knowledge.errors import PromptTooLongError
 from knowledge.scope import Scope, narrowed
 from tests.rigs.embedder import HashedEmbedder
 from tests.rigs.shelf import Shelf, asked
@@ -67,6 +68,29 @@ async def test_a_question_gets_what_is_related_and_nothing_else(tmp_path: Path) 
 
         many = await asyncio.gather(*(asked(library, text.split()[1]) for text in TOPICS.values() for _ in range(5)))
         assert all(answer.vectors for answer in many)
+
+
+async def test_a_question_over_the_window_of_the_embedder_is_answered(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shelf = Shelf(tmp_path)
+    for name, text in TOPICS.items():
+        shelf.write(name, text)
+    letter = "Cher client, nous vous remercions de votre fidélité et vous souhaitons une bonne année. " * 30
+    async with shelf.opened() as library:
+        await library.reindex("home")
+        for question in (
+            f"Où se lit la pression de la chaudière ? {letter}",
+            f"{letter}\nOù se lit la pression de la chaudière ?",
+        ):
+            answer = await asked(library, question)
+            assert answer.vectors
+            assert answer.passages[0].document == "boiler.md"
+        assert (await asked(library, letter)).passages == ()
+        assert "full text alone" not in caplog.text
+
+        shelf.embedder.error = PromptTooLongError("over the window, whatever was counted")
+        assert not (await asked(library, letter)).vectors
+        assert "does not fit into the window" in caplog.text
+        assert "cannot be asked" not in caplog.text
 
 
 class Translating(HashedEmbedder):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from knowledge.errors import PromptTooLongError
 from knowledge.models import Fingerprint, Health
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ _WORD = re.compile(r"\w+")
 class HashedEmbedder:
     """Each word adds one to the dimension its hash names, less a word everybody has; texts that share words are close.
 
-    `fail_on` maps a piece of text to the error it causes; `error` fails every call. `embedded` counts the passages.
+    A question over the window is refused. `fail_on` maps a piece of text to the error it causes; `error` fails every call.
+    `embedded` counts the passages.
     """
 
     def __init__(self, name: str = "hashed", dimension: int = 256, window: int = 512) -> None:
@@ -43,6 +45,8 @@ class HashedEmbedder:
     async def query(self, text: str) -> NDArray[np.float32]:
         if self.error is not None:
             raise self.error
+        if self.count(text) > self.window:
+            raise PromptTooLongError("over the window")
         return self.vector(text)
 
     async def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
