@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import time
@@ -157,12 +158,19 @@ class Library:
             progress=progress or _silent,
         )
         run = Run(work)
+        await self.look_at_embedder()
         async with self._lock:
             report = await run.run(prune=prune, changed=changed)
             await self._sql.write(partial(holdings.keep_report, report=report, missing=run.missing, at=time.time()))
         if report.added or report.changed or report.removed:
             await self._calibrate()
         return report
+
+    async def look_at_embedder(self) -> None:
+        """See whether the embedding model is still the one that was asked: under the same name there may be another one."""
+        with contextlib.suppress(ModelError, TimeoutError):  # whoever has to embed something will say it
+            async with asyncio.timeout(_RECOGNISE_S):
+                await self._upkeep.doubt()
 
     async def status(self) -> list[CollectionStatus]:
         """The collections of the settings as they stand."""

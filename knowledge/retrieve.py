@@ -152,8 +152,8 @@ class Retriever(BaseRetriever):
         near: dict[int, Near] = {}
         try:
             for leg, question in asked:
-                measures = leg.background.measures(question) if leg.background else {}
                 first = await self._store.query(leg.spaces, question, self._config.candidates, also)
+                measures = leg.background.measures(question) if leg.background else {}
                 for id_, cosine, vector in (*_hits(*first), *await self._crowded_out(leg, question, first[0])):
                     if id_ not in near or cosine > near[id_].cosine:
                         near[id_] = Near(cosine, measures, vector)

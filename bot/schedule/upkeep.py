@@ -94,6 +94,7 @@ class Upkeep:
                 level = logging.INFO if health.state == "ready" else logging.WARNING
                 _log.log(level, "model state=%s model=%s detail=%s", health.state, health.model, health.detail)
                 self._said = health.state
+            await loaded.library.look_at_embedder()
             await self._index_left(loaded)
             await self._pause()
 

@@ -32,15 +32,16 @@ class HashedEmbedder:
         self.name = name
         self.window = window
         self.dimension = dimension
+        self.digest = "1"
         self.error: ModelError | None = None
         self.fail_on: dict[str, ModelError] = {}
         self.embedded = 0
         self.calls = 0
 
-    async def fingerprint(self) -> Fingerprint:
+    async def fingerprint(self, *, anew: bool = False) -> Fingerprint:  # noqa: ARG002 -- it remembers nothing
         if self.error is not None:
             raise self.error
-        return Fingerprint(self.name, "1", self.dimension, ("", ""))
+        return Fingerprint(self.name, self.digest, self.dimension, ("", ""))
 
     async def query(self, text: str) -> NDArray[np.float32]:
         if self.error is not None:

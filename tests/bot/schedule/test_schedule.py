@@ -13,6 +13,7 @@ from bot.database.database import Database
 from bot.schedule.schedule import Job, Schedule
 from bot.schedule.upkeep import Upkeep
 from bot.telemetry import Telemetry
+from knowledge.models import Health
 
 
 @pytest.fixture
@@ -127,3 +128,26 @@ async def test_a_collection_that_fails_in_an_unforeseen_way_does_not_keep_the_ne
 
     await Upkeep(loaded, idle, Telemetry()).reindex_each(["one", "two"])
     assert tried == ["one", "two"]
+
+
+async def test_the_embedding_model_is_looked_at_beside_the_other() -> None:
+    looked = asyncio.Event()
+
+    class Library:
+        async def look_at_embedder(self) -> None:
+            looked.set()
+
+    class Model:
+        async def check(self) -> Health:
+            return Health("ready", "m", "")
+
+    async def loaded() -> Any:
+        return SimpleNamespace(library=Library(), model=Model())
+
+    async def idle() -> None:
+        return
+
+    task = asyncio.create_task(Upkeep(loaded, idle, Telemetry()).look_at_model())
+    await asyncio.wait_for(looked.wait(), 10)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
