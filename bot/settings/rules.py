@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.errors import SettingsError
 from bot.settings.cron import cron_fields
 from bot.settings.problems import Key, did_you_mean, shown
 from knowledge.files import matcher
+from knowledge.readers import SUFFIXES
 
 if TYPE_CHECKING:
     from bot.settings.fields import Settings
+    from knowledge.config import CollectionConfig
 
 _GROUP_READER = re.compile(r"(discord)-role:[0-9]+|chat:(?:(telegram):-?[0-9]+|(discord):[0-9]+)")
 _IDENTITY = re.compile(r"(?:discord|telegram):[1-9]\d{0,19}", re.ASCII)
@@ -29,8 +33,8 @@ def check(settings: Settings, sources: Mapping[Key, str]) -> None:
 
 
 def warnings(settings: Settings, sources: Mapping[Key, str]) -> Iterator[str]:
-    """What may be meant, but does nothing as it is."""
-    for key, problem in (*_absent(settings), *_unheard(settings)):
+    """What may be meant, but does nothing as it is, or more than was meant."""
+    for key, problem in (*_absent(settings), *_unheard(settings), *_overlapping(settings)):
         yield f"{_where(key, sources)}: {problem}"
 
 
@@ -152,3 +156,39 @@ def _unheard(settings: Settings) -> Iterator[Problem]:
             ("discord", "free_chats"),
             "`discord.free_chats` need `discord.message_content = true`, and the intent in the developer portal",
         )
+
+
+def _overlapping(settings: Settings) -> Iterator[Problem]:
+    """Collections whose documents are found in another one too, by people who may not read them there."""
+    for number, outer in enumerate(settings.collections):
+        for inner in settings.collections:
+            below = _below(inner, outer)
+            if inner is outer or below is None or not _who(outer) - _who(inner) or "everyone" in inner.readers:
+                continue
+            if _takes(outer, below):
+                remedy = f'; if that is not meant: `exclude = ["{below}/"]` in {outer.name}' if below else ""
+                sentence = f"the folder of {inner.name} is in that of {outer.name}, whose readers find its documents too{remedy}"
+                yield ("collections", number, "folder"), sentence
+
+
+def _who(collection: CollectionConfig) -> frozenset[str]:
+    """Who may read it; without readers it is the owner's."""
+    return frozenset(collection.readers or {"owner"})
+
+
+def _below(inner: CollectionConfig, outer: CollectionConfig) -> str | None:
+    """The folder of one collection as a path in that of another, empty for the same folder; None where it is elsewhere."""
+    path, above = (Path(os.path.abspath(one.folder)) for one in (inner, outer))  # noqa: PTH100 -- no look at the disk: no waiting for it
+    if path == above:
+        return ""
+    return path.relative_to(above).as_posix() if path.is_relative_to(above) else None
+
+
+def _takes(collection: CollectionConfig, below: str) -> bool:
+    """Whether a document in this folder of a collection belongs to it, whatever its suffix is."""
+    include, exclude = matcher(collection.include).fullmatch, matcher(collection.exclude).fullmatch
+    parts = below.split("/") if below else []
+    if any(exclude("/".join(parts[:length]) + "/") for length in range(1, len(parts) + 1)):
+        return False
+    names = ("/".join([*parts, f"x{suffix}"]) for suffix in SUFFIXES)
+    return any(include(name) and not exclude(name) for name in names)

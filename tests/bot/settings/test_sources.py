@@ -354,6 +354,45 @@ def test_what_does_something_is_not_warned_of(load: Load) -> None:
     assert load(f"{read}[discord]\nmessage_content = true\nfree_chats = [8]\n").warnings == ()
 
 
+def nested(outer: str, inner: str) -> str:
+    return (
+        f'[[people]]\nname = "Ada"\n[[collections]]\nname = "house"\nfolder = "docs"\n{outer}\n'
+        f'[[collections]]\nname = "letters"\nfolder = "docs/ada/../ada/letters"\n{inner}\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ('readers = ["everyone"]', 'readers = ["Ada"]'),
+        ('readers = ["everyone"]', ""),
+        ('readers = ["chat:discord:7", "Ada"]', ""),
+    ],
+)
+def test_private_documents_in_the_folder_of_others_are_warned_of(load: Load, outer: str, inner: str) -> None:
+    warning = next(one for one in load(nested(outer, inner)).warnings if "nobody comes in" not in one)
+    assert "line 5" in warning
+    assert "the folder of letters is in that of house" in warning
+    assert '`exclude = ["ada/letters/"]`' in warning
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ('readers = ["everyone"]', 'readers = ["everyone"]'),
+        ('readers = ["Ada"]', 'readers = ["everyone"]'),
+        ('readers = ["Ada"]', 'readers = ["Ada"]'),
+        ('readers = ["everyone"]\nexclude = ["ada/letters/"]', ""),
+        ('readers = ["everyone"]\nexclude = ["ada/"]', ""),
+        ('readers = ["everyone"]\nexclude = ["**/letters/**"]', ""),
+        ('readers = ["everyone"]\ninclude = ["shared/**"]', ""),
+        ('readers = ["everyone"]\ninclude = ["*.md"]', ""),
+    ],
+)
+def test_documents_that_no_others_find_are_not_warned_of(load: Load, outer: str, inner: str) -> None:
+    assert load(nested(outer, inner)).warnings == ()
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe", None])
 def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "bad.toml"
