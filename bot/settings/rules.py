@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _GROUP_READER = re.compile(r"(discord)-role:[0-9]+|chat:(?:(telegram):-?[0-9]+|(discord):[0-9]+)")
 _IDENTITY = re.compile(r"(?:discord|telegram):[1-9]\d{0,19}", re.ASCII)
+_KEEP_ALIVE = re.compile(r"[-+]?(?:[0-9]{1,9}|(?:[0-9]{1,8}(?:\.[0-9]{1,8})?(?:h|m|s|ms|us|µs|ns))+)")
+"""What Ollama takes: a number of seconds, or a duration as Go reads it. It refuses every call that carries anything else."""
 _RESERVED = frozenset({"everyone", "owner"})
 
 Problem = tuple[Key, str]
@@ -27,7 +29,7 @@ Problem = tuple[Key, str]
 
 def check(settings: Settings, sources: Mapping[Key, str]) -> None:
     """Raise `SettingsError` for the first broken rule, saying where the value came from."""
-    for rule in (_people, _collections, _globs, _readers, _cron_lines, _sizes, _addresses, _webhook):
+    for rule in (_people, _collections, _globs, _readers, _cron_lines, _sizes, _addresses, _keep_alive, _webhook):
         for key, problem in rule(settings):
             raise SettingsError(f"{_where(key, sources)}: {problem}")
 
@@ -127,6 +129,13 @@ def _addresses(settings: Settings) -> Iterator[Problem]:
     for name, section in (("model", settings.model), ("embedding", settings.embedding)):
         if not re.match(r"https?://[^\s/]+", section.address):
             yield (name, "address"), f"`{name}.address` is {section.address!r}; it begins with http:// or https://"
+
+
+def _keep_alive(settings: Settings) -> Iterator[Problem]:
+    for name, section in (("model", settings.model), ("embedding", settings.embedding)):
+        if not _KEEP_ALIVE.fullmatch(section.keep_alive):
+            allowed = "seconds (-1: for ever), or a duration such as 30m or 1h30m"
+            yield (name, "keep_alive"), f"`{name}.keep_alive` is {section.keep_alive!r}; it is written as {allowed}"
 
 
 def _webhook(settings: Settings) -> Iterator[Problem]:

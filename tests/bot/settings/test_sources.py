@@ -214,6 +214,8 @@ def test_unknown_variables_and_credentials_are_warned_of(tmp_path: Path, monkeyp
         ("[model]\nanswer_tokens = 8000\n", ["line 2", "8192"]),
         ("[retrieval]\nchunk_overlap = 200\n", ["line 2", "280"]),
         ('[embedding]\naddress = "localhost:11434"\n', ["line 2", "http://"]),
+        ('[model]\nkeep_alive = "forever"\n', ["line 2", "`model.keep_alive`", "'forever'", "-1: for ever", "30m"]),
+        ('[embedding]\nkeep_alive = "5 m"\n', ["line 2", "`embedding.keep_alive`", "'5 m'"]),
         ('[telegram]\nbase_url = "api.telegram.org"\n', ["line 2", "`telegram.base_url`", "https://host/path"]),
         ('[discord]\napi_base = "discord.com"\n', ["line 2", "`discord.api_base`", "https://discord.com/api/v10"]),
         ('[discord]\ngateway = "https://discord.com"\n', ["line 2", "`discord.gateway`", "wss://"]),
@@ -298,6 +300,17 @@ def test_cron_lines_are_read_as_cron_reads_them(line: str, read: tuple[str, ...]
 def test_cron_lines_that_say_nothing(line: str) -> None:
     with pytest.raises(ValueError, match=r"is no |five fields"):
         cron_fields(line)
+
+
+@pytest.mark.parametrize("text", ["-1", "0", "300", "+5m", "1h30m", "1.5h", "500ms", "-1s"])
+def test_times_in_memory_that_are_fine(load: Load, text: str) -> None:
+    assert load(f'[model]\nkeep_alive = "{text}"\n').settings.model.keep_alive == text
+
+
+@pytest.mark.parametrize("text", ["", "m", "1.5", "5d", "1h30", "5m ", "-", "nan", "1_000", "1e3", "٣"])
+def test_times_in_memory_that_ollama_refuses(load: Load, text: str) -> None:
+    with pytest.raises(SettingsError, match="keep_alive"):
+        load(f'[model]\nkeep_alive = "{text}"\n')
 
 
 @pytest.mark.parametrize("reader", ["everyone", "discord-role:123", "chat:telegram:-100"])
