@@ -100,14 +100,12 @@ class Daemon:
 
     async def _after_loading(self, house: House, tasks: _Background, stall: StallWatch) -> None:
         """What needs the library: index once, watch the folders, keep the hours, look at the model."""
-        from bot.schedule.nights import schedule_of
         from bot.schedule.watch import watch
 
         await insist(house.loaded, RETRY_S, _not_loaded)
         stall.forget()
         self._notifier.status("ready")
-        house.schedule = schedule_of(house)
-        house.schedule.start()
+        tasks.start("schedule", _keep_hours(house))
         for config in house.settings.collections:
             if config.watch:
                 tasks.start(f"watch {config.name}", watch(config.folder, partial(_changed, house, config.name)))
@@ -153,6 +151,14 @@ class _Background:
             await work
         except Exception as error:  # noqa: BLE001 -- logged; the doors stay open whatever happens behind them
             _log.error("background task failed name=%s error=%s", name, told(error))
+
+
+async def _keep_hours(house: House) -> None:
+    """Start the jobs of the night. A task of its own: a TZ that the scheduler does not know must not keep anything else back."""
+    from bot.schedule.nights import schedule_of
+
+    house.schedule = schedule_of(house)
+    house.schedule.start()
 
 
 async def _changed(house: House, name: str, paths: set[Path]) -> None:

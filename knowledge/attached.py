@@ -14,6 +14,7 @@ import numpy as np
 
 from knowledge.errors import ModelError
 from knowledge.fulltext import folded, terms
+from knowledge.questions import vectors_of
 from knowledge.types import Passage
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def _by_words(question: str, texts: Sequence[str]) -> NDArray[np.float32]:
 
 async def _by_meaning(question: str, texts: Sequence[str], embedder: Embedder) -> NDArray[np.float32]:
     """Cosines on the scale of these texts, 0 to 1."""
-    cosines = (await embedder.passages(texts)) @ (await embedder.query(question))
+    asked = np.stack(await vectors_of(embedder, question))
+    cosines = ((await embedder.passages(texts)) @ asked.T).max(axis=1)
     spread = float(cosines.max() - cosines.min())
     return ((cosines - cosines.min()) / spread).astype(np.float32) if spread > 0 else np.zeros(len(texts), np.float32)

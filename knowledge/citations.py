@@ -18,12 +18,14 @@ _RANGE_LIMIT = 20
 class CitationStream:
     """Passes words on and checks each citation in them. `cited` holds the numbers of the passages named so far, in order.
 
+    `passages` are as many as the model was given, which may become known with its first words.
+
     A bracket that may become a citation is held back until it closes, at most 25 characters, so that a number without a
     passage is never shown, not even for a moment.
     """
 
     def __init__(self, passages: int) -> None:
-        self._passages = passages
+        self.passages = passages
         self._held = ""
         self.cited: list[int] = []
 
@@ -44,7 +46,7 @@ class CitationStream:
         return _MARK.sub(self._mark, text) if "[" in text or "【" in text else text
 
     def _mark(self, match: re.Match[str]) -> str:
-        known = [n for n in _numbers(match[1]) if 1 <= n <= self._passages]
+        known = [n for n in _numbers(match[1]) if 1 <= n <= self.passages]
         for n in known:
             if n not in self.cited:
                 self.cited.append(n)

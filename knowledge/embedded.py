@@ -114,7 +114,7 @@ class EmbeddedEmbedder(ArrayEmbedding):
         self._child = Child(_MODULE, ["embed"], environment={"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"})
         self._turns = asyncio.Semaphore(os.cpu_count() or 1)
 
-    async def fingerprint(self) -> Fingerprint:
+    async def fingerprint(self, *, anew: bool = False) -> Fingerprint:  # noqa: ARG002 -- it is what was installed at the start
         """The version of the package, which contains the model, stands for the digest. Raises the `ModelError` family."""
         if self._fingerprint is None:
             digest = _version()

@@ -25,6 +25,7 @@ from knowledge.library import Library, Retrieved
 from knowledge.models import ChatModel, Piece
 from knowledge.prompt import compose
 from knowledge.scope import Scope
+from knowledge.thoughts import Thoughtless
 from knowledge.types import Answer, Citation, Event, Passage, PastTurn, Step, Words
 
 
@@ -80,7 +81,7 @@ class CitingQueryEngine(BaseQueryEngine):
         self, question: Question, asked: str, found: Retrieved, timings: dict[str, float]
     ) -> AsyncGenerator[Event]:
         started = time.perf_counter()
-        stream = CitationStream(len(found.passages))
+        thoughtless, stream = Thoughtless(), CitationStream(len(found.passages))
         shown: list[str] = []
         last = Piece("")
         passages: tuple[Passage, ...] = ()
@@ -88,11 +89,12 @@ class CitingQueryEngine(BaseQueryEngine):
             async for given, piece in pieces:
                 timings.setdefault("first_token", time.perf_counter() - started)
                 passages, last = given, piece if piece.done else last
-                words = stream.feed(piece.text)
+                stream.passages = len(given)  # of those found, what fitted into the window
+                words = stream.feed(thoughtless.feed(piece.text))
                 if words:
                     shown.append(words)
                     yield Words(words)
-        rest = stream.end()
+        rest = stream.feed(thoughtless.end()) + stream.end()
         if rest:
             shown.append(rest)
             yield Words(rest)

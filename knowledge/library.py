@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import time
@@ -155,12 +156,19 @@ class Library:
             progress=progress or _silent,
         )
         run = Run(work)
+        await self.look_at_embedder()
         async with self._lock:
             report = await run.run(prune=prune, changed=changed)
             await self._sql.write(partial(holdings.keep_report, report=report, missing=run.missing, at=time.time()))
         if report.added or report.changed or report.removed:
             await self._calibrate()
         return report
+
+    async def look_at_embedder(self) -> None:
+        """See whether the embedding model is still the one that was asked: under the same name there may be another one."""
+        with contextlib.suppress(ModelError, TimeoutError):  # whoever has to embed something will say it
+            async with asyncio.timeout(_RECOGNISE_S):
+                await self._upkeep.doubt()
 
     async def status(self) -> list[CollectionStatus]:
         """The collections of the settings as they stand."""
@@ -205,16 +213,23 @@ class Library:
 
     def _legs(self, scope: Scope) -> list[Leg]:
         """The spaces to ask, by embedder. Where nobody can embed for the present one, the one being filled has a part."""
-        names: dict[str, tuple[Embedder, set[str]]] = {}
-        for name in scope.collections & self._upkeep.places.keys():
-            for space in self._upkeep.places[name].both:
+        found: dict[str, tuple[Embedder, dict[str, list[str]]]] = {}
+        places = self._upkeep.places
+        for name in scope.collections & places.keys():
+            for space in places[name].both:
                 embedder = self._embedders.of(space)
                 if embedder is not None:
-                    names.setdefault(space.fingerprint, (embedder, set()))[1].add(space.name)
+                    found.setdefault(space.fingerprint, (embedder, {}))[1].setdefault(space.name, []).append(name)
                     break
+        others = {space.name for name in places.keys() - scope.collections for space in places[name].both}
         return [
-            Leg(embedder, tuple(sorted(found)), self._backgrounds.of(fingerprint))
-            for fingerprint, (embedder, found) in sorted(names.items())
+            Leg(
+                embedder,
+                tuple(sorted(inside)),
+                self._backgrounds.of(fingerprint),
+                tuple(name for space in inside.keys() & others for name in inside[space]),
+            )
+            for fingerprint, (embedder, inside) in sorted(found.items())
         ]
 
     async def _recognise(self) -> None:

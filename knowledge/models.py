@@ -110,8 +110,11 @@ class Embedder(Protocol):
     name: str
     window: int
 
-    async def fingerprint(self) -> Fingerprint:
-        """Ask the server once for digest and dimension, then remember. Raises the `ModelError` family."""
+    async def fingerprint(self, *, anew: bool = False) -> Fingerprint:
+        """Ask the server once for digest and dimension, then remember; `anew` sees whether the digest is still the same.
+
+        Raises the `ModelError` family.
+        """
 
     async def query(self, text: str) -> NDArray[np.float32]:
         """Vector of a question, shape (dimension,), length 1. Raises the `ModelError` family."""

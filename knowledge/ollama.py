@@ -56,8 +56,8 @@ class OllamaChat(StreamedChat):
     async def stream(self, prompt: Sequence[Turn]) -> AsyncGenerator[Piece, None]:  # type: ignore[override]
         """Write an answer: `knowledge.models.ChatModel`. Words that arrive together come as one piece.
 
-        An answer that runs on past `answer_tokens` lines is ended here, as `length`. A prompt that an old server cut in silence
-        raises `PromptTooLongError` after the words, when the server says how much of it was read.
+        An answer that runs on past `answer_tokens` lines, thoughts apart, is ended here, as `length`. A prompt that an old server
+        cut in silence raises `PromptTooLongError` after the words, when the server says how much of it was read.
         """
         written = 0
         try:
@@ -65,8 +65,8 @@ class OllamaChat(StreamedChat):
             async with aclosing(self._wire.lines("/api/chat", self._request(prompt), self._deadlines, self._loading)) as batches:
                 async for lines in batches:
                     self._answered = True
-                    piece = self._piece(lines)
-                    written += len(lines)
+                    piece, lines_of_words = self._piece(lines)
+                    written += lines_of_words
                     if piece.done is None and written > self._config.answer_tokens + _LINES_BEYOND:
                         piece = Piece(piece.text, done="length")
                     if piece.done is not None:
@@ -107,7 +107,8 @@ class OllamaChat(StreamedChat):
             "stream": stream,
             "options": {
                 "num_ctx": config.context_window,
-                "num_predict": config.answer_tokens,
+                # Ollama counts thoughts too, which must leave an answer its own tokens: then these are counted here alone.
+                "num_predict": config.context_window if config.thinking else config.answer_tokens,
                 "temperature": config.temperature,
             },
             "keep_alive": keep_alive(config.keep_alive),
@@ -116,19 +117,20 @@ class OllamaChat(StreamedChat):
             "shift": False,
         }
 
-    def _piece(self, lines: Sequence[bytes]) -> Piece:
-        """The words of several lines in one piece; `done` when the last line was among them."""
+    def _piece(self, lines: Sequence[bytes]) -> tuple[Piece, int]:
+        """The words of several lines in one piece, and how many lines had words; `done` when the last line was among them."""
         words: list[str] = []
         parsed = self._wire.parsed
         try:
             for line in filter(None, lines):
                 said = parsed(line)
-                words.append(said["message"]["content"])
+                if said["message"]["content"]:
+                    words.append(said["message"]["content"])
                 if said.get("remote_host") and self.name not in self._config.remote:
                     raise ModelUnfitError("the server passes it on", model=self.name, address=self._wire.address)
                 if said["done"]:
-                    return _last("".join(words), said)
-            return Piece("".join(words))
+                    return _last("".join(words), said), len(words)
+            return Piece("".join(words)), len(words)
         except (KeyError, TypeError) as error:
             raise self._wire.broken(str(said.get("error") or f"not a line of an answer: {line[:80]!r}")) from error
 

@@ -79,7 +79,7 @@ class _Running:
 
 
 class Child:
-    """One private child process that runs `python -m module`, restarted by the next call after its end.
+    """One private child process that runs `python -P -m module`, restarted by the next call after its end.
 
     The module calls `knowledge.child.serve`. `starts` counts its lives.
     """
@@ -181,6 +181,7 @@ class Child:
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",  # else modules that lie in the working directory, whoever put them there, come before our own
                 "-m",
                 self._module,
                 str(theirs.fileno()),

@@ -7,6 +7,8 @@ import logging
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import nlargest
+from operator import itemgetter
 from typing import TYPE_CHECKING, NoReturn
 
 import orjson
@@ -15,9 +17,10 @@ from llama_index.core.callbacks import CallbackManager
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from sqlalchemy import text
 
-from knowledge.errors import IndexUnavailableError, ModelError
+from knowledge.errors import IndexUnavailableError, ModelError, PromptTooLongError
 from knowledge.fulltext import Found, Words, search, words_of
 from knowledge.language import language_of
+from knowledge.questions import vectors_of
 from knowledge.rank import Candidate, Near, ranked
 from knowledge.scope import Scope
 from knowledge.tables import json_list
@@ -39,15 +42,25 @@ _LOG = logging.getLogger(__name__)
 _NEAREST = 3
 _ALSO = 12
 """Hits of full text whose vectors are fetched: one far down its list and unknown to the vectors is no answer."""
+_DEEPER = 1000
+"""Vectors that a second look takes, where the nearest are of collections that were not asked for."""
+
+
+_Hit = tuple[int, float, "NDArray[np.float32]"]
+"""Chunk, cosine, vector."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """Spaces of one embedder that a scope covers, and the background its similarities are read against, if known."""
+    """Spaces of one embedder that a scope covers, and the background its similarities are read against, if known.
+
+    `crowded` are the collections of the scope whose space holds others, which are not in it.
+    """
 
     embedder: Embedder
     spaces: tuple[str, ...]
     background: Background | None
+    crowded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +93,17 @@ class Retriever(BaseRetriever):
         When the model or the vectors cannot be asked, full text answers alone. Raises what the database raises.
         """
         started = time.perf_counter()
-        names, limit = sorted(scope.collections), self._config.candidates
+        names, limit, legs = sorted(scope.collections), self._config.candidates, self._legs(scope)
         (words, found), asked = await asyncio.gather(
             self._sql.read(partial(_by_words, question=question, collections=names, limit=limit)),
-            self._asked(question, self._legs(scope)),
+            self._asked(question, legs),
         )
         embedded = time.perf_counter()
         near = await self._near(asked, [hit.chunk_id for hit in found[:_ALSO]])
         searched = time.perf_counter()
-        choose = partial(self._chosen, question=question, names=names, near=near, words=words, found=found, k=k)
+        # Of the words of a long question no share is usual, in whatever language: it is judged without.
+        judged = question if len(asked) <= len(legs) else ""
+        choose = partial(self._chosen, question=judged, names=names, near=near, words=words, found=found, k=k)
         chosen = await self._sql.read(choose) if near or found else []
         timings = {"embed": embedded - started, "search": searched - embedded, "choose": time.perf_counter() - searched}
         passages, nearest = [p for p, related in chosen if related], [p for p, _ in chosen[:_NEAREST]]
@@ -125,27 +140,52 @@ class Retriever(BaseRetriever):
         raise TypeError("this retriever is asynchronous: use aretrieve()")
 
     async def _asked(self, question: str, legs: Sequence[Leg]) -> list[tuple[Leg, NDArray[np.float32]]]:
+        """Each leg with the question's vector; with several in turn where only pieces of the question fit into the window."""
         try:
-            return [(leg, await leg.embedder.query(question)) for leg in legs]
+            return [(leg, vector) for leg in legs for vector in await vectors_of(leg.embedder, question)]
+        except PromptTooLongError:
+            self._trouble("a question does not fit into the window of the embedding model")
+            return []
         except ModelError as error:
             self._trouble(f"the embedding model cannot be asked ({type(error).__name__})")
             return []
 
     async def _near(self, asked: Sequence[tuple[Leg, NDArray[np.float32]]], also: Sequence[int]) -> dict[int, Near]:
-        """The nearest chunks, and what the vectors say of those that full text found."""
+        """The nearest chunks, and what the vectors say of those that full text found. Of several pieces the nearest counts."""
         near: dict[int, Near] = {}
         try:
             for leg, question in asked:
-                ids, cosines, vectors = await self._store.query(leg.spaces, question, self._config.candidates, also)
+                first = await self._store.query(leg.spaces, question, self._config.candidates, also)
                 measures = leg.background.measures(question) if leg.background else {}
-                for id_, cosine, vector in zip(ids, cosines, vectors, strict=True):
-                    near.setdefault(id_, Near(float(cosine), measures, vector))
+                for id_, cosine, vector in (*_hits(*first), *await self._crowded_out(leg, question, first[0])):
+                    if id_ not in near or cosine > near[id_].cosine:
+                        near[id_] = Near(cosine, measures, vector)
         except IndexUnavailableError as error:
             self._trouble(str(error))
             return {}
         if asked:
             self._trouble("")
         return near
+
+    async def _crowded_out(self, leg: Leg, question: NDArray[np.float32], first: Sequence[int]) -> list[_Hit]:
+        """The nearest of the crowded collections, where others that share their space have most of the `first` places.
+
+        A small collection is compared whole; of a large one, what is far down among the others is far from the question too.
+        """
+        limit = self._config.candidates
+        if not leg.crowded:
+            return []
+        seen = await self._sql.read(partial(_live, ids=first, collections=leg.crowded))
+        own = set(await self._sql.read(partial(_some_of, collections=leg.crowded, limit=_DEEPER + 1)))
+        if len(seen) >= min(limit, len(own)):
+            return []
+        if len(own) <= _DEEPER:
+            hits = _hits(*await self._store.query(leg.spaces, question, 1, list(own)))
+        else:
+            hits = _hits(*await self._store.query(leg.spaces, question, _DEEPER))
+            live = await self._sql.read(partial(_live, ids=[id_ for id_, _, _ in hits], collections=leg.crowded))
+            own = {candidate.id for candidate in live}
+        return nlargest(limit, (hit for hit in hits if hit[0] in own), key=itemgetter(1))
 
     def _trouble(self, what: str) -> None:
         """Say once when full text has to answer alone, and once when it is over."""
@@ -167,10 +207,20 @@ def _by_words(connection: Connection, question: str, collections: list[str], lim
     return words, search(connection, words, collections, limit)
 
 
-def _live(connection: Connection, ids: list[int], collections: list[str]) -> list[Candidate]:
+def _hits(ids: Sequence[int], cosines: NDArray[np.float32], vectors: NDArray[np.float32]) -> list[_Hit]:
+    return list(zip(ids, cosines.tolist(), vectors, strict=True))
+
+
+def _live(connection: Connection, ids: Sequence[int], collections: Sequence[str]) -> list[Candidate]:
     """What is live and in scope of `ids`: the one place that decides what may be shown."""
     values = {"ids": json_list(ids), "collections": json_list(collections)}
     return [Candidate(*row) for row in orjson.loads(connection.execute(_LIVE, values).scalar_one())]
+
+
+def _some_of(connection: Connection, collections: Sequence[str], limit: int) -> list[int]:
+    """Live chunks of these collections, at most `limit`."""
+    values = {"collections": json_list(collections), "limit": limit}
+    return [int(id_) for id_ in connection.execute(_SOME_OF, values).scalars()]
 
 
 _LIVE = text(
@@ -178,6 +228,10 @@ _LIVE = text(
     FROM chunks JOIN documents ON documents.id = chunks.document_id AND documents.version = chunks.version
     WHERE chunks.id IN (SELECT value FROM json_each(:ids))
     AND +documents.collection IN (SELECT value FROM json_each(:collections))"""  # +: not by the index on collections
+)
+_SOME_OF = text(
+    """SELECT chunks.id FROM documents JOIN chunks ON chunks.document_id = documents.id AND chunks.version = documents.version
+    WHERE documents.collection IN (SELECT value FROM json_each(:collections)) LIMIT :limit"""
 )
 _TEXTS = text(
     """SELECT chunks.id, document_id, headings, text, page, collection, path, title, language

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from knowledge.config import EmbeddingConfig
+from knowledge.errors import ModelBrokenError
 from knowledge.llamaindex import ArrayEmbedding
 from knowledge.models import Fingerprint
 from knowledge.tokens import bound
@@ -35,8 +36,10 @@ class ServedEmbedding(ArrayEmbedding):
         self._config = config
         self._wire = wire
 
-    async def fingerprint(self) -> Fingerprint:
+    async def fingerprint(self, *, anew: bool = False) -> Fingerprint:
         """Digest from the server, dimension from a vector. Raises the `ModelError` family."""
+        if anew and self._fingerprint is not None and await self._digest() != self._fingerprint.digest:
+            self._fingerprint = None
         if self._fingerprint is None:
             digest = await self._digest()
             dimension = (await self._embed(["a"])).shape[1]
@@ -47,7 +50,7 @@ class ServedEmbedding(ArrayEmbedding):
     async def query(self, text: str) -> NDArray[np.float32]:
         """Vector of a question: `knowledge.models.Embedder`."""
         await self.fingerprint()
-        vector: NDArray[np.float32] = (await self._embed([self._config.query_prefix + text]))[0]
+        vector: NDArray[np.float32] = (await self._like_before([self._config.query_prefix + text]))[0]
         return vector
 
     async def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -55,7 +58,7 @@ class ServedEmbedding(ArrayEmbedding):
         dimension = (await self.fingerprint()).dimension
         size = max(1, min(self._config.batch, _FLOATS_A_CALL // dimension))
         prefixed = [self._config.passage_prefix + text for text in texts]
-        rows = [await self._embed(prefixed[start : start + size]) for start in range(0, len(prefixed), size)]
+        rows = [await self._like_before(prefixed[start : start + size]) for start in range(0, len(prefixed), size)]
         return np.concatenate(rows) if rows else np.empty((0, dimension), np.float32)
 
     def count(self, text: str) -> int:
@@ -65,6 +68,15 @@ class ServedEmbedding(ArrayEmbedding):
     async def close(self) -> None:
         """Close the connections."""
         await self._wire.close()
+
+    async def _like_before(self, texts: list[str]) -> NDArray[np.float32]:
+        """Vectors of one call. Raises `ModelBrokenError` where another model has taken the place of the one that was asked."""
+        rows = await self._embed(texts)
+        if self._fingerprint is not None and rows.shape[1] != self._fingerprint.dimension:
+            problem = f"vectors of {rows.shape[1]} numbers instead of {self._fingerprint.dimension}: it is another model"
+            self._fingerprint = None
+            raise ModelBrokenError(problem, model=self.name, address=self._wire.address)
+        return rows
 
     @abstractmethod
     async def _digest(self) -> str:

@@ -25,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 _SLICE = 200
 """Vectors in one write: a question never waits longer than one of these."""
 _READ = 2000
+_ASKED_WRONGLY = "InvalidArgumentError"
+"""What Chroma raises for a vector of another dimension: starting it again would not help."""
 _CALL_S = 60.0
 _OPEN_S = 300.0
 
@@ -164,6 +166,8 @@ class VectorStore:
         try:
             return await self._child.call(method, params, blob, timeout_s=_CALL_S)
         except (ChildError, ChildDiedError, TimeoutError, OSError) as error:
+            if isinstance(error, ChildError) and error.kind == _ASKED_WRONGLY:
+                raise IndexUnavailableError(f"the vector index cannot take that: {error}") from error
             self._recover(error)
             raise IndexUnavailableError(self._why) from error
 

@@ -88,6 +88,14 @@ class Upkeep:
                 await self._embedders.recall(place.active)
         self.soon()
 
+    async def doubt(self) -> None:
+        """Ask the embedding model whether it is still the same; where not, arrange anew. Raises the `ModelError` family."""
+        known = self._embedders.fingerprint
+        if known is not None and (await self._embedders.current.fingerprint(anew=True)).key != known.key:
+            _LOG.warning("another model is called %s now: the vectors of all documents are made anew", known.model)
+            self.arranged = False
+            await self.arrange()
+
     def pending(self, name: str) -> int:
         """Chunks of a collection whose vectors are still on their way."""
         return self._filler.pending.get(name, 0)

@@ -29,7 +29,7 @@ def check(told: Told) -> None:
         click.echo(f"{shown(key):{width}}  {_value(value)}  ({source})")
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
-    _check_deeply(loaded)
+    _check_folders(loaded)
 
 
 @verb.command(cls=Verb)
@@ -64,22 +64,9 @@ def _value(value: object) -> str:
     return "(not set)" if value is None else toml(value)
 
 
-def _check_deeply(loaded: Loaded) -> None:
-    """What takes too long to check at every start: the meaning of cron lines, and that folders are there."""
-    from bot.settings.rules import cron_lines
-
-    for key, line in cron_lines(loaded.settings):
-        _check_cron(shown(key), line)
+def _check_folders(loaded: Loaded) -> None:
+    """That folders are there, which at a start is no error: they may be mounted later."""
     missing = [collection for collection in loaded.settings.collections if not collection.folder.is_dir()]
     if missing:
         named = ", ".join(f"{collection.folder} of the collection {collection.name}" for collection in missing)
         raise SettingsError(f"missing: the folder {named}; create or mount it, or correct `folder`")
-
-
-def _check_cron(name: str, line: str) -> None:
-    from apscheduler.triggers.cron import CronTrigger
-
-    try:
-        CronTrigger.from_crontab(line)
-    except ValueError as error:
-        raise SettingsError(f"`{name}` is {line!r}, which is no cron line: {error}") from error

@@ -14,6 +14,7 @@ from apscheduler.triggers.cron import CronTrigger
 from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert
 
+from bot.settings.cron import cron_fields
 from bot.tables import jobs
 
 if TYPE_CHECKING:
@@ -56,8 +57,11 @@ class Schedule:
         self._running: dict[str, asyncio.Lock] = {job.name: asyncio.Lock() for job in todo}
         self._scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": _MISSED_S})
         for job in todo:
-            trigger = CronTrigger.from_crontab(job.cron)
-            self._scheduler.add_job(self.run, trigger, args=[job.name, job.work], id=job.name)
+            try:
+                trigger = CronTrigger(**cron_fields(job.cron)._asdict())
+                self._scheduler.add_job(self.run, trigger, args=[job.name, job.work], id=job.name)
+            except ValueError as error:  # the settings were checked; whatever it is, the other jobs have their hours
+                _log.error("job not scheduled name=%s error=%s", job.name, error)
 
     def start(self) -> None:
         """Begin to look at the clock."""

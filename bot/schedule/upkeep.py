@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from bot.errors import DatabaseError
+from bot.errors import DatabaseError, told
 from bot.tasks import Tasks
 from knowledge.errors import KnowledgeError
 
@@ -75,6 +75,8 @@ class Upkeep:
                 await self.reindex(name)
             except (KnowledgeError, DatabaseError) as error:
                 _log.warning("index collection=%s error=%s", name, type(error).__name__)
+            except Exception as error:  # noqa: BLE001 -- logged; what is wrong with one must not keep the next from its turn
+                _log.error("index collection=%s error=%s", name, told(error))
 
     def soon(self, names: Sequence[str]) -> None:
         """The same in the background."""
@@ -92,6 +94,7 @@ class Upkeep:
                 level = logging.INFO if health.state == "ready" else logging.WARNING
                 _log.log(level, "model state=%s model=%s detail=%s", health.state, health.model, health.detail)
                 self._said = health.state
+            await loaded.library.look_at_embedder()
             await self._index_left(loaded)
             await self._pause()
 

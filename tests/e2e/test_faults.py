@@ -56,14 +56,17 @@ async def ollama() -> AsyncIterator[Ollama]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def daemon(ollama: Ollama, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daemon]:
-    """Its deadlines are short, and its window is larger than the model's own: prompts can be cut in silence."""
+    """Its deadlines are short, and its window is larger than the model's own: prompts can be cut in silence.
+
+    Its TZ is of a form that the scheduler does not know.
+    """
     folder = tmp_path_factory.mktemp("faults")
     settings = "[limits]\nquestion_chars = 60000\n"
     running = Daemon(folder / "daemon", ollama.address, {"house": documents(folder)}, settings=settings, model=DEADLINES)
     text = running.config.read_text().replace("context_window = 4096", "context_window = 16384")
     running.config.write_text(text.replace("window = 256", "window = 256\ntimeout_s = 1"))
     async with running:
-        yield await running.start(indexed=True)
+        yield await running.start(indexed=True, TZ="CET-1CEST")
         assert "Traceback" not in running.log.read_text()
 
 
@@ -104,6 +107,18 @@ def honest(said: Said, address: str, expected: set[str | None]) -> None:
     sentence = say(said.error, "en", model="smollm2:135m", address=address, detail="\0")
     pattern = re.escape(sentence).replace("\0", ".{5,200}")
     assert re.fullmatch(pattern, said.text), said.text
+
+
+async def test_hours_that_cannot_be_kept_take_nothing_with_them(daemon: Daemon) -> None:
+    """Neither the first index, for which the fixture waited, nor the watcher."""
+    assert "background task failed name=schedule" in daemon.log.read_text()
+    added = daemon.folder.parent / "documents" / "shed.md"
+    added.write_text("# Shed\n\nThe key of the shed hangs under the eaves.\n")
+    given: set[str] = set()
+    async with asyncio.timeout(15), aiohttp.ClientSession() as session:
+        while "shed.md" not in given:
+            _, answer = await daemon.ask(session, "Where does the key of the shed hang?")
+            given = {one["document"] for one in (*answer["citations"], *answer["consulted"])}
 
 
 async def test_every_fault_is_expected() -> None:

@@ -111,6 +111,14 @@ async def test_passages_that_are_not_cited_were_consulted(desk: Desk) -> None:
     assert answer.text == "I would rather not say."
 
 
+async def test_thoughts_in_the_words_of_a_model_are_neither_shown_nor_kept(desk: Desk) -> None:
+    desk.rig.set(answer="<think>\nThe yellow bin? Let me see [1].\n</think>\n\nOn Tuesday [1].", tokens_s=2000)
+    events = await desk.ask("When does the yellow bin go out?")
+    assert isinstance(events[-1], Answer)
+    assert events[-1].text == "On Tuesday [1]."
+    assert "".join(event.text for event in events if isinstance(event, Words)) == "On Tuesday [1]."
+
+
 async def test_when_nothing_is_relevant_the_model_is_not_asked(desk: Desk) -> None:
     answer = await desk.answer("quantum chromodynamics lattice gauge theory")
     assert answer.refused
@@ -145,6 +153,17 @@ async def test_a_prompt_over_the_window_is_halved_and_asked_again(desk: Desk) ->
     assert answer.text
     assert not answer.refused
     assert [message["role"] for message in desk.prompt] == ["system", "user"]
+
+
+async def test_a_passage_that_was_found_but_not_given_is_not_cited(desk: Desk) -> None:
+    question = "Does the cat eat salmon when the yellow bin goes out?"
+    desk.rig.set(answer="Yes [1], or no [2].")
+    assert (await desk.answer(question)).text == "Yes [1], or no [2]."
+    desk.rig.set(faults=[Fault("400", times=1)])
+    events = await desk.ask(question)
+    assert isinstance(events[-1], Answer)
+    assert events[-1].text == "Yes [1], or no."
+    assert "[2]" not in "".join(event.text for event in events if isinstance(event, Words))
 
 
 async def test_an_error_of_the_model_is_the_callers(desk: Desk) -> None:

@@ -94,6 +94,30 @@ async def test_everybody_finds_what_they_may_read_and_spaces_follow_the_readers(
         assert await library.check() == []
 
 
+@pytest.mark.parametrize("dimension", [256, 128])
+async def test_a_model_exchanged_under_the_same_name_while_it_runs_makes_all_vectors_anew(tmp_path: Path, dimension: int) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.write("a.md", "premier mot")
+    async with shelf.opened() as library:
+        await library.reindex("home")
+        await library.settled()
+        before, pid = await names(library), library._store.pid
+        shelf.embedder.digest, shelf.embedder.dimension = "2", dimension
+        if dimension == 256:
+            shelf.write("b.md", "second mot")
+            await library.reindex("home")
+        else:
+            assert await found(library, "mot") == {"a.md"}
+            await library.look_at_embedder()
+        await library.settled()
+        (after,) = await names(library)
+        assert after not in before
+        assert (await library._store.counted())[after] == len(list(shelf.documents.iterdir()))
+        assert await library.check() == []
+        assert (await asked(library, "mot")).vectors
+        assert library._store.pid == pid
+
+
 async def test_another_model_fills_a_space_beside_and_takes_over(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     for number in range(5):

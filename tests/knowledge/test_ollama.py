@@ -93,6 +93,18 @@ async def test_thinking_is_asked_for_only_when_it_is_wanted_and_never_shown(rig:
     await model.close()
 
 
+async def test_thoughts_leave_an_answer_its_own_tokens(rig: Ollama) -> None:
+    rig.set(capabilities={"smollm2:135m": ["completion", "thinking"]}, thinking=200, tokens=2000, tokens_s=2000)
+    model = OllamaChat(settings(rig, thinking=True, answer_tokens=64))
+    pieces = await written(model)
+    assert pieces[-1].done == "length"
+    assert 64 <= len(text_of(pieces).split()) < 2000
+    rig.set(tokens=None)
+    pieces = await written(model)
+    assert (text_of(pieces), pieces[-1].done) == ("Bins go out on Tuesday. [1]", "stop")
+    await model.close()
+
+
 async def test_a_model_that_runs_elsewhere_is_refused_unless_named(rig: Ollama) -> None:
     rig.set(remote={"smollm2:135m": "https://example.com:443"}, installed=("smollm2:135m", "big-cloud:latest", "x:1-cloud"))
     for name in ("smollm2:135m", "x:1-cloud"):

@@ -85,6 +85,20 @@ async def test_the_fingerprint_is_asked_once_and_follows_the_model(rig: Ollama, 
     await again.close()
 
 
+async def test_a_model_exchanged_under_the_same_name_is_noticed(rig: Ollama, embedder: OllamaEmbedder) -> None:
+    before = await embedder.fingerprint()
+    assert await embedder.fingerprint(anew=True) == before
+    assert rig.counters.requests["embed"] == 1, "its name in a list is enough"
+    rig.set(digests={"all-minilm:latest": "0" * 64})
+    assert await embedder.fingerprint() == before
+    assert (await embedder.fingerprint(anew=True)).digest == "0" * 64
+    rig.set(dimension=512)
+    with pytest.raises(ModelBrokenError, match="another model"):
+        await embedder.query("boiler")
+    assert (await embedder.fingerprint()).dimension == 512
+    assert (await embedder.query("boiler")).shape == (512,)
+
+
 async def test_a_text_over_the_window_is_refused_and_not_cut(embedder: OllamaEmbedder) -> None:
     with pytest.raises(PromptTooLongError):
         await embedder.passages(["word " * 3000])

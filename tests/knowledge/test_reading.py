@@ -64,6 +64,16 @@ async def test_it_reads_and_cuts(note: Path) -> None:
     assert [chunk.headings for chunk in chunks] == [("Bins",)]
 
 
+async def test_modules_in_the_working_directory_are_not_run(tmp_path: Path, note: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("orjson", "random", "knowledge"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nraise ImportError\n")
+    monkeypatch.chdir(tmp_path)
+    async with reader() as one:
+        _, chunks = await one.read(note)
+    assert [chunk.headings for chunk in chunks] == [("Bins",)]
+    assert not (tmp_path / "ran").exists()
+
+
 async def test_a_long_document_arrives_whole(tmp_path: Path) -> None:
     path = tmp_path / "long.md"
     path.write_text("# Long\n\n" + "".join(f"Line {number} of the long inventory of the attic.\n" for number in range(30_000)))

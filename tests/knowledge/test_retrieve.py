@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import QueryBundle
 
+from knowledge import retrieve
+from knowledge.config import RetrievalConfig
 from knowledge.engine import Question
-from knowledge.scope import Scope
+from knowledge.errors import PromptTooLongError
+from knowledge.scope import Scope, narrowed
 from tests.rigs.embedder import HashedEmbedder
 from tests.rigs.shelf import Shelf, asked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
@@ -65,6 +69,77 @@ async def test_a_question_gets_what_is_related_and_nothing_else(tmp_path: Path) 
 
         many = await asyncio.gather(*(asked(library, text.split()[1]) for text in TOPICS.values() for _ in range(5)))
         assert all(answer.vectors for answer in many)
+
+
+async def test_a_question_over_the_window_of_the_embedder_is_answered(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shelf = Shelf(tmp_path)
+    for name, text in TOPICS.items():
+        shelf.write(name, text)
+    letter = "Cher client, nous vous remercions de votre fidélité et vous souhaitons une bonne année. " * 30
+    async with shelf.opened() as library:
+        await library.reindex("home")
+        for question in (
+            f"Où se lit la pression de la chaudière ? {letter}",
+            f"{letter}\nOù se lit la pression de la chaudière ?",
+        ):
+            answer = await asked(library, question)
+            assert answer.vectors
+            assert answer.passages[0].document == "boiler.md"
+        assert (await asked(library, letter)).passages == ()
+        assert "full text alone" not in caplog.text
+
+        shelf.embedder.error = PromptTooLongError("over the window, whatever was counted")
+        assert not (await asked(library, letter)).vectors
+        assert "does not fit into the window" in caplog.text
+        assert "cannot be asked" not in caplog.text
+
+
+class Translating(HashedEmbedder):
+    """Knows one word in two languages, so that vectors find what full text cannot."""
+
+    def vector(self, text: str) -> NDArray[np.float32]:
+        return super().vector(text.replace("heater", "chaudière"))
+
+
+@pytest.mark.parametrize("deeper", [1000, 40])
+async def test_a_collection_is_searched_though_others_that_share_its_space_are_nearer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deeper: int
+) -> None:
+    monkeypatch.setattr(retrieve, "_DEEPER", deeper)
+    shelf = Shelf(tmp_path)
+    shelf.embedder = Translating()
+    shelf.folders = {name: tmp_path / name for name in ("home", "archive", "diary")}
+    shelf.readers = {"home": frozenset({"everyone"}), "archive": frozenset({"everyone"}), "diary": frozenset({"owner"})}
+    for folder in shelf.folders.values():
+        folder.mkdir()
+    (shelf.folders["archive"] / "old.md").write_text("\n\n".join(f"heater heater no{n}" for n in range(30)))
+    (shelf.folders["home"] / "new.md").write_text("The heater of this house is serviced in May.")
+    (shelf.folders["home"] / "other.md").write_text("\n\n".join(f"page {n}" for n in range(50)))
+    async with shelf.opened() as library:
+        for name in shelf.folders:
+            await library.reindex(name)
+        await library.settled()
+        asked_for: list[Sequence[str]] = []
+        query = library._store.query
+
+        async def counted(spaces: Sequence[str], *rest: Any) -> Any:
+            asked_for.append(spaces)
+            return await query(spaces, *rest)
+
+        monkeypatch.setattr(library._store, "query", counted)
+        config = RetrievalConfig(candidates=20)
+        monkeypatch.setattr(library._retriever, "_config", config)
+
+        whole = library.scope(frozenset({"everyone"}))
+        everything = await library.retrieve("chaudière", whole)
+        assert {passage.document for passage in everything.nearest} == {"old.md"}
+        assert len(asked_for) == 1
+        answer = await library.retrieve("chaudière", narrowed(whole, ["home"]))
+        assert answer.nearest[0].document == "new.md"
+        assert {passage.collection for passage in answer.nearest} == {"home"}
+        assert len(asked_for) == 3
+        await library.retrieve("chaudière", narrowed(whole, ["archive"]))
+        assert len(asked_for) == 4, "its own have the first places: once is enough"
 
 
 async def test_copies_and_neighbours_do_not_fill_the_passages(tmp_path: Path) -> None:

@@ -88,8 +88,19 @@ async def test_a_child_that_dies_or_fails_is_said_and_comes_back_with_what_was_w
         os.kill(store.pid, signal.SIGKILL)
         assert await ask_until_ready(store, vectors[1]) == [2]
         with pytest.raises(IndexUnavailableError):
-            await store.query(["one"], vectors[1][:4], 1)
+            await store._call("page", {"space": "one"})
         assert await ask_until_ready(store, vectors[1]) == [2]
+
+
+async def test_a_vector_of_another_dimension_is_refused_and_starts_nothing_again(tmp_path: Path) -> None:
+    vectors = some(3)
+    async with opened(tmp_path) as store:
+        await store.add("one", [1, 2, 3], vectors)
+        pid = store.pid
+        with pytest.raises(IndexUnavailableError, match="dimension"):
+            await store.query(["one"], vectors[1][:4], 1)
+        assert (await store.query(["one"], vectors[1], 1))[0] == [2]
+        assert store.pid == pid
 
 
 async def test_a_folder_that_cannot_be_loaded_is_set_aside(tmp_path: Path) -> None:

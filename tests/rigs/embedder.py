@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from knowledge.errors import PromptTooLongError
 from knowledge.models import Fingerprint, Health
 
 if TYPE_CHECKING:
@@ -23,26 +24,30 @@ _WORD = re.compile(r"\w+")
 class HashedEmbedder:
     """Each word adds one to the dimension its hash names, less a word everybody has; texts that share words are close.
 
-    `fail_on` maps a piece of text to the error it causes; `error` fails every call. `embedded` counts the passages.
+    A question over the window is refused. `fail_on` maps a piece of text to the error it causes; `error` fails every call.
+    `embedded` counts the passages.
     """
 
     def __init__(self, name: str = "hashed", dimension: int = 256, window: int = 512) -> None:
         self.name = name
         self.window = window
         self.dimension = dimension
+        self.digest = "1"
         self.error: ModelError | None = None
         self.fail_on: dict[str, ModelError] = {}
         self.embedded = 0
         self.calls = 0
 
-    async def fingerprint(self) -> Fingerprint:
+    async def fingerprint(self, *, anew: bool = False) -> Fingerprint:  # noqa: ARG002 -- it remembers nothing
         if self.error is not None:
             raise self.error
-        return Fingerprint(self.name, "1", self.dimension, ("", ""))
+        return Fingerprint(self.name, self.digest, self.dimension, ("", ""))
 
     async def query(self, text: str) -> NDArray[np.float32]:
         if self.error is not None:
             raise self.error
+        if self.count(text) > self.window:
+            raise PromptTooLongError("over the window")
         return self.vector(text)
 
     async def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -124,6 +124,7 @@ def _composed(script: Script, resident: Resident, question: Question, read: int)
     room = room if room > 0 else len(words)
     if not body.get("shift", True):
         room = min(room, max(1, min(resident.window, resident.model.window) - read + 1))
-    thoughts = script.thinking if body.get("think") else 0
+    thoughts = min(script.thinking, room) if body.get("think") else 0
+    room -= thoughts if options.get("num_predict", -1) > 0 else 0
     reason = "length" if len(words) > room or script.done_reason == "length" else "stop"
     return Answer(body["model"], words[:room], reason, read, thoughts=thoughts, logprobs=bool(body.get("logprobs")))

@@ -216,7 +216,8 @@ async def test_a_missing_model_is_exit_1(folder: Path, capsys: pytest.CaptureFix
 
 
 def test_wrong_settings_are_a_finding(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "grillon.toml").write_text("[modle]\n")
-    code, out = diagnosed(capsys)
-    assert code == 1
-    assert out.startswith("WRONG settings: grillon.toml, line 1")
+    for wrong in ("[modle]\n", '[[collections]]\nname = "a"\nfolder = "documents"\ninclude = ["[z-a].md"]\n'):
+        (folder / "grillon.toml").write_text(wrong)
+        code, out = diagnosed(capsys)
+        assert code == 1
+        assert out.startswith("WRONG settings: grillon.toml, line ")

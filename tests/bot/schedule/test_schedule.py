@@ -2,12 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from bot.database.database import Database
 from bot.schedule.schedule import Job, Schedule
+from bot.schedule.upkeep import Upkeep
+from bot.telemetry import Telemetry
+from knowledge.models import Health
 
 
 @pytest.fixture
@@ -70,3 +76,78 @@ async def test_the_clock_runs_a_job_and_says_when_the_next_is(database: Database
     schedule.stop()
     assert last.next_at is not None
     assert last.next_at > last.started_at
+
+
+async def test_a_job_without_hours_does_not_keep_the_others_from_theirs(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> str:
+        return ""
+
+    schedule = Schedule(database, [Job("broken", "0 4 * * 8", work), Job("nightly", "15 4 * * *", work)], 10)
+    schedule.start()
+    for name in ("broken", "nightly"):
+        await schedule.run(name, work)
+    broken, nightly = await schedule.last_runs()
+    schedule.stop()
+    assert broken.next_at is None
+    assert nightly.next_at is not None
+    assert "job not scheduled name=broken" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"), [("0", {6}), ("7", {6}), ("1", {0}), ("1-5", {0, 1, 2, 3, 4}), ("sat-sun", {5, 6})]
+)
+async def test_days_of_the_week_are_those_of_cron(database: Database, days: str, expected: set[int]) -> None:
+    async def work() -> str:
+        return ""
+
+    schedule = Schedule(database, [Job("weekly", f"0 12 * * {days}", work)], 10)
+    job = schedule._scheduler.get_job("weekly")
+    moment = datetime.now(job.trigger.timezone)
+    found = set()
+    for _ in range(7):
+        moment = job.trigger.get_next_fire_time(None, moment) + timedelta(hours=1)
+        found.add(moment.weekday())
+    assert found == expected
+
+
+async def test_a_collection_that_fails_in_an_unforeseen_way_does_not_keep_the_next_from_its_turn() -> None:
+    tried: list[str] = []
+
+    class Library:
+        async def reindex(self, name: str, **_: object) -> None:
+            tried.append(name)
+            raise ValueError("nobody thought of it")
+
+    async def loaded() -> Any:
+        return SimpleNamespace(library=Library())
+
+    async def idle() -> None:
+        return
+
+    await Upkeep(loaded, idle, Telemetry()).reindex_each(["one", "two"])
+    assert tried == ["one", "two"]
+
+
+async def test_the_embedding_model_is_looked_at_beside_the_other() -> None:
+    looked = asyncio.Event()
+
+    class Library:
+        async def look_at_embedder(self) -> None:
+            looked.set()
+
+    class Model:
+        async def check(self) -> Health:
+            return Health("ready", "m", "")
+
+    async def loaded() -> Any:
+        return SimpleNamespace(library=Library(), model=Model())
+
+    async def idle() -> None:
+        return
+
+    task = asyncio.create_task(Upkeep(loaded, idle, Telemetry()).look_at_model())
+    await asyncio.wait_for(looked.wait(), 10)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

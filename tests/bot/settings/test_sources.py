@@ -11,6 +11,7 @@ import pytest
 
 from bot.errors import SettingsError
 from bot.places import daemon_sockets, settings_file, socket_path
+from bot.settings.cron import cron_fields
 from bot.settings.example import example
 from bot.settings.fields import Settings
 from bot.settings.sources import Loaded, load_settings, secret_keys
@@ -199,9 +200,22 @@ def test_unknown_variables_and_credentials_are_warned_of(tmp_path: Path, monkeyp
         ("[limits]\nperson_minute = 0\n", ["line 2", "limits.person_minute"]),
         ('[schedule]\nbackup = "at night"\n', ["line 2", "'at night'", "five fields"]),
         ('[schedule]\nbackup = "0 4 * *"\n', ["line 2", "five fields"]),
+        ('[schedule]\nprune = "99 3 * * *"\n', ["line 2", "`schedule.prune`", "'99' is no minute (0 to 59)"]),
+        ('[schedule]\ncheck = "0 3 * * 8"\n', ["`schedule.check`", "'8' is no day of the week", "sun to sat"]),
+        (
+            '[[collections]]\nname = "a"\nfolder = "x"\nschedule = "*/0 * * * *"\n',
+            ["line 4", "`collections[0].schedule`", "'*/0' is no minute"],
+        ),
+        (
+            '[[collections]]\nname = "a"\nfolder = "x"\ninclude = ["*.md", "[z-a].md"]\n',
+            ["line 4", "`collections[0].include`", "'[z-a].md'", "no glob"],
+        ),
+        ('[[collections]]\nname = "a"\nfolder = "x"\nexclude = ["[z-a]"]\n', ["line 4", "`collections[0].exclude`"]),
         ("[model]\nanswer_tokens = 8000\n", ["line 2", "8192"]),
         ("[retrieval]\nchunk_overlap = 200\n", ["line 2", "280"]),
         ('[embedding]\naddress = "localhost:11434"\n', ["line 2", "http://"]),
+        ('[model]\nkeep_alive = "forever"\n', ["line 2", "`model.keep_alive`", "'forever'", "-1: for ever", "30m"]),
+        ('[embedding]\nkeep_alive = "5 m"\n', ["line 2", "`embedding.keep_alive`", "'5 m'"]),
         ('[telegram]\nbase_url = "api.telegram.org"\n', ["line 2", "`telegram.base_url`", "https://host/path"]),
         ('[discord]\napi_base = "discord.com"\n', ["line 2", "`discord.api_base`", "https://discord.com/api/v10"]),
         ('[discord]\ngateway = "https://discord.com"\n', ["line 2", "`discord.gateway`", "wss://"]),
@@ -262,6 +276,43 @@ def test_cron_lines_that_are_fine(load: Load, line: str) -> None:
     assert load(f'[schedule]\nbackup = "{line}"\n').settings.schedule.backup == line
 
 
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("30 3 * * *", ("30", "3", "*", "*", "*")),
+        ("*/20 0-2,22 1-10/4 JAN,3 mon-wed", ("0,20,40", "0,1,2,22", "1,5,9", "1,3", "mon,tue,wed")),
+        ("0 0 30/1 * *", ("0", "0", "30,31", "*", "*")),
+        *((f"0 0 * * {days}", ("0", "0", "*", "*", read)) for days, read in {
+            "0": "sun", "7": "sun", "1": "mon", "sun-tue": "sun,mon,tue", "5-7": "fri,sat,sun", "sat-sun": "sat,sun",
+            "*/3": "sun,wed,sat", "0-0": "sun", "0,7": "sun",
+        }.items()),
+    ],
+)  # fmt: skip
+def test_cron_lines_are_read_as_cron_reads_them(line: str, read: tuple[str, ...]) -> None:
+    assert cron_fields(line) == read
+
+
+@pytest.mark.parametrize(
+    "line",
+    [*(f"{minute} 0 * * *" for minute in ("60", "*/60", "5-1", "1-", "", ",", "x", "mon", "-1", "001", "٣", "1/0")),
+     "0 24 * * *", "0 0 0 * *", "0 0 32 * *", "0 0 * 0 *", "0 0 * 13 *", "0 0 * sun *", "0 0 * * jan", "0 0 * * 5-1", "@daily"],
+)  # fmt: skip
+def test_cron_lines_that_say_nothing(line: str) -> None:
+    with pytest.raises(ValueError, match=r"is no |five fields"):
+        cron_fields(line)
+
+
+@pytest.mark.parametrize("text", ["-1", "0", "300", "+5m", "1h30m", "1.5h", "500ms", "-1s"])
+def test_times_in_memory_that_are_fine(load: Load, text: str) -> None:
+    assert load(f'[model]\nkeep_alive = "{text}"\n').settings.model.keep_alive == text
+
+
+@pytest.mark.parametrize("text", ["", "m", "1.5", "5d", "1h30", "5m ", "-", "nan", "1_000", "1e3", "٣"])
+def test_times_in_memory_that_ollama_refuses(load: Load, text: str) -> None:
+    with pytest.raises(SettingsError, match="keep_alive"):
+        load(f'[model]\nkeep_alive = "{text}"\n')
+
+
 @pytest.mark.parametrize("reader", ["everyone", "discord-role:123", "chat:telegram:-100"])
 def test_readers_that_are_fine(load: Load, reader: str) -> None:
     loaded = load(f'[[collections]]\nname = "a"\nfolder = "x"\nreaders = ["{reader}"]\n')
@@ -314,6 +365,45 @@ def test_what_does_something_is_not_warned_of(load: Load) -> None:
     read = '[[collections]]\nname = "a"\nfolder = "x"\nreaders = ["discord-role:7", "chat:discord:8"]\n'
     assert load(f'{read}[discord]\ntoken = "x"\n').warnings == ()
     assert load(f"{read}[discord]\nmessage_content = true\nfree_chats = [8]\n").warnings == ()
+
+
+def nested(outer: str, inner: str) -> str:
+    return (
+        f'[[people]]\nname = "Ada"\n[[collections]]\nname = "house"\nfolder = "docs"\n{outer}\n'
+        f'[[collections]]\nname = "letters"\nfolder = "docs/ada/../ada/letters"\n{inner}\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ('readers = ["everyone"]', 'readers = ["Ada"]'),
+        ('readers = ["everyone"]', ""),
+        ('readers = ["chat:discord:7", "Ada"]', ""),
+    ],
+)
+def test_private_documents_in_the_folder_of_others_are_warned_of(load: Load, outer: str, inner: str) -> None:
+    warning = next(one for one in load(nested(outer, inner)).warnings if "nobody comes in" not in one)
+    assert "line 5" in warning
+    assert "the folder of letters is in that of house" in warning
+    assert '`exclude = ["ada/letters/"]`' in warning
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ('readers = ["everyone"]', 'readers = ["everyone"]'),
+        ('readers = ["Ada"]', 'readers = ["everyone"]'),
+        ('readers = ["Ada"]', 'readers = ["Ada"]'),
+        ('readers = ["everyone"]\nexclude = ["ada/letters/"]', ""),
+        ('readers = ["everyone"]\nexclude = ["ada/"]', ""),
+        ('readers = ["everyone"]\nexclude = ["**/letters/**"]', ""),
+        ('readers = ["everyone"]\ninclude = ["shared/**"]', ""),
+        ('readers = ["everyone"]\ninclude = ["*.md"]', ""),
+    ],
+)
+def test_documents_that_no_others_find_are_not_warned_of(load: Load, outer: str, inner: str) -> None:
+    assert load(nested(outer, inner)).warnings == ()
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", None])
