@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 
 import orjson
 
-from bot.errors import GrillonError, RejectedError
+from bot.errors import GrillonError, RejectedError, told
 from bot.local.access import Peer, bind, peer_of, present
 from bot.local.house import House, Request, Values
 from bot.local.verbs import FOR_ALL, HOUSE, PAPERS
@@ -21,6 +21,7 @@ from knowledge.errors import KnowledgeError
 _log = logging.getLogger(__name__)
 _CONNECTIONS = 64
 _NOBODY = "your account is nobody here: the owner declares it as `unix_user` in [[people]]"
+_INTERNAL = "something went wrong here; the daemon's log says where"
 _PATIENCE_S = 5.0
 _AT_ONCE = 16
 """Requests of one connection in progress."""
@@ -170,6 +171,11 @@ class _Connection:
                 raise
             self._ended.discard(number)
             await self._send({"id": number, **error_values(RejectedError("cancelled", "cancelled"))})
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- logged without its text, which `asyncio` would write out, somebody's words too
+            _log.error("local request failed verb=%s error=%s", verb, told(error))
+            await self._send({"id": number, **error_values(RejectedError("internal", _INTERNAL, 500))})
 
     async def _look_again(self, request: Request) -> None:
         """A `grillon chat` stays connected for hours: what its person chose meanwhile counts from the next line on."""

@@ -341,6 +341,26 @@ async def test_bad_questions_have_their_sentence(tmp_path: Path, params: dict[st
         assert caught.value.code == code
 
 
+async def test_what_nobody_foresaw_is_a_sentence_and_no_word_of_it_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The database refuses the question: its error, which would quote it, comes through the line, the socket and both logs."""
+    refusing = "CREATE TRIGGER refuses BEFORE INSERT ON inbox BEGIN SELECT RAISE(ABORT, 'unforeseen'); END"
+    async with served(tmp_path) as (house, path):
+        await house.database.write(lambda connection: connection.exec_driver_sql(refusing))
+        with pytest.raises(RemoteError, match="log says where") as caught:
+            await called(path, "ask", question="the pomegranate of Ada")
+        assert caught.value.code == "internal"
+        assert (await called(path, "status"))["person"] == "anna"
+    said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert [text.split(" at ")[0] for text in said] == [
+        "task failed name=receive error=IntegrityError",
+        "local request failed verb=ask error=IntegrityError",
+    ]
+    assert "pomegranate" not in caplog.text
+    assert not any(record.exc_info for record in caplog.records)
+
+
 async def test_an_unknown_verb(tmp_path: Path) -> None:
     async with served(tmp_path) as (_, path):
         with pytest.raises(RemoteError, match="older"):
