@@ -72,7 +72,9 @@ class Dispatcher:
         self._delivery = Delivery(inbox.outbox, retry_s, language=language, sent=sent)
         self._showing = Showing(self.follow, inbox.shown, stop or _no_button, language)
         self._lanes = Lanes()
-        self._reception = Reception(inbox, self._lanes, limits)
+        self._reception = Reception(
+            inbox, self._lanes, limits, {name for name, door in doors.items() if isinstance(door, PullDoor)}
+        )
         self._live = Lives(self._lanes)
         self._answering: dict[int, Pending] = {}
         self._tasks = Tasks()

@@ -143,7 +143,7 @@ async def open_house(
     people = People(database)
     await people.declare([PersonConfig(name="anna", owner=True), *(PersonConfig(name=name) for name in ("ben", "carl", "dora"))])
     doors = doors or {"http": PullDoor()}
-    config = LimitsConfig.model_validate(limits)
+    config = LimitsConfig.model_validate({"person_minute_http": 0, **limits})
     inbox = Inbox(database, config)
     dispatcher = Dispatcher(inbox, answerer or Told(), doors, config, slots, retry_s=retry_s, settled=settled)  # type: ignore[arg-type]
     running = asyncio.create_task(dispatcher.run())
