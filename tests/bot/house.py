@@ -146,6 +146,7 @@ async def open_house(
     config = LimitsConfig.model_validate({"person_minute_http": 0, **limits})
     inbox = Inbox(database, config)
     dispatcher = Dispatcher(inbox, answerer or Told(), doors, config, slots, retry_s=retry_s, settled=settled)  # type: ignore[arg-type]
+    people.watch_blocks(dispatcher.silence)
     running = asyncio.create_task(dispatcher.run())
     try:
         yield House(database, people, inbox, dispatcher)

@@ -100,6 +100,26 @@ async def test_the_line_is_bounded(tmp_path: Path) -> None:
         assert house.dispatcher.waiting() == 3
 
 
+async def test_who_is_blocked_gets_no_answer_to_what_waits(tmp_path: Path) -> None:
+    gated, telegram = Gated(), PushDoor()
+    async with open_house(tmp_path, gated, doors={"http": PullDoor(), "telegram": telegram}) as house:
+        anna, ben = house.person("anna"), house.person("ben")
+        running = await house.dispatcher.receive(message("1"), ben)
+        assert await gated.arrivals.get() == "1"
+        waiting = [
+            await house.dispatcher.receive(message("2"), ben),
+            await house.dispatcher.receive(message("3", platform="telegram", private=False), ben),
+        ]
+        hers = await house.dispatcher.receive(message("4"), anna)
+        await house.people.block("ben")
+        assert [(await house.reply(id_)).error for id_ in (running, *waiting)] == ["cancelled"] * 3
+        gated.let("4")
+        assert (await house.reply(hers)).text == "answer 4"
+        assert gated.started == ["1", "4"]
+        assert gated.broken == ["1"]
+        assert telegram.sent == []
+
+
 async def test_who_sends_too_fast_is_told_to_wait(tmp_path: Path) -> None:
     """At the doors without a gate of their own. What comes again under its key is not counted, nor kept from its reply."""
     doors: dict[str, Door] = {"http": PullDoor(), "terminal": PullDoor(), "telegram": PushDoor()}
