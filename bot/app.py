@@ -101,6 +101,7 @@ class House:
             stop=buttons.stop,
             sent=self.telemetry.sent,
         )
+        self.people.watch_blocks(self.dispatcher.silence)
         self._presses = Presses(
             buttons, self.memory, self.people, self.dispatcher, self.loaded, self.gate.paced, settings.daemon.language
         )

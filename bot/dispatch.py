@@ -72,7 +72,9 @@ class Dispatcher:
         self._delivery = Delivery(inbox.outbox, retry_s, language=language, sent=sent)
         self._showing = Showing(self.follow, inbox.shown, stop or _no_button, language)
         self._lanes = Lanes()
-        self._reception = Reception(inbox, self._lanes, limits)
+        self._reception = Reception(
+            inbox, self._lanes, limits, {name for name, door in doors.items() if isinstance(door, PullDoor)}
+        )
         self._live = Lives(self._lanes)
         self._answering: dict[int, Pending] = {}
         self._tasks = Tasks()
@@ -141,8 +143,12 @@ class Dispatcher:
         """A message was deleted: it is not answered any more."""
         inbox_id = await self._inbox.find(platform, account, message_id)
         if inbox_id is not None:
-            await self._showing.end(inbox_id, withdrawn=True)
-            await self.cancel(inbox_id, withdrawn=True)
+            await self._take_back(inbox_id)
+
+    async def silence(self, person: Person) -> None:
+        """A person may talk no more: what waits or is being answered of theirs, anywhere, is not answered any more."""
+        on_their_way = [*self._lanes.all(), *self._answering.values()]
+        await asyncio.gather(*(self._take_back(pending.id) for pending in on_their_way if pending.person.id == person.id))
 
     def waiting(self) -> int:
         """How many messages wait for their turn."""
@@ -193,6 +199,10 @@ class Dispatcher:
         self._fill()
         self._show(taken)
         return taken.id
+
+    async def _take_back(self, inbox_id: int) -> None:
+        await self._showing.end(inbox_id, withdrawn=True)
+        await self.cancel(inbox_id, withdrawn=True)
 
     def _show(self, pending: Pending) -> None:
         door = self._doors.get(pending.message.platform)

@@ -67,7 +67,7 @@ class CannotError(GrillonError):
 class RejectedError(GrillonError):
     """A message that is not taken, and was not stored.
 
-    `code`: `empty`, `too_long`, `binary`, `queue_full`, `conflict`, `forbidden`.
+    `code`: `empty`, `too_long`, `binary`, `queue_full`, `too_many`, `conflict`, `forbidden`.
     """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:

@@ -18,6 +18,7 @@ from bot.errors import RejectedError
 from bot.forget import DAY_S, erase_finished, handled_digest, salt_of
 from bot.ledger import write_mark
 from bot.outbox import Outbox, store_parts
+from bot.people.conversations import make_room
 from bot.schedule.prune import prune
 from bot.stored import dump, load_reply
 from bot.tables import inbox
@@ -170,6 +171,7 @@ class Inbox:
         key = {"person_id": row["person_id"], "space": space}
         conversation = connection.execute(sql.CONVERSATION, key).scalar()
         if conversation is None:
+            make_room(connection, row["person_id"], space)
             created = connection.execute(sql.NEW_CONVERSATION, {**key, "created_at": row["received_at"]})
             conversation = created.lastrowid
         # As it is now: what the door knows of the person may be older than their /private.

@@ -91,4 +91,7 @@ class Presses:
         readable = partial(library.may_read_all, scope=scope)
         if source is None or source.collection not in scope.collections | {ATTACHED}:
             return None
-        return source if await self._memory.may_read(kept, readable) else None
+        if kept.documents or source.collection == ATTACHED:
+            return source if await self._memory.may_read(kept, readable) else None
+        # Of a search, or of an answer that another one replaced, no turn knows the documents: the words themselves must be there.
+        return source if await library.stands(source.collection, source.document, source.excerpt) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections import Counter
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING
 from bot.errors import RejectedError
 from bot.inbox import space_of
 from bot.inbox_rows import Pending
+from bot.people.pace import Pace
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from adapters.types import Message
     from bot.inbox import Inbox
     from bot.lanes import Lanes
@@ -21,16 +25,21 @@ if TYPE_CHECKING:
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters but tab and line breaks, and halves of surrogate pairs: no keyboard makes them."""
 
-_HOUR_S = 3600.0
+_MINUTE_S, _HOUR_S = 60.0, 3600.0
 
 
 class Reception:
-    """Takes messages in. Those on their way into the database count as waiting already."""
+    """Takes messages in. Those on their way into the database count as waiting already.
 
-    def __init__(self, inbox: Inbox, lanes: Lanes, limits: LimitsConfig) -> None:
+    `pulled`: the doors at which nobody but we count how much a person sends; before the others is `bot.people.gate`.
+    """
+
+    def __init__(self, inbox: Inbox, lanes: Lanes, limits: LimitsConfig, pulled: AbstractSet[str]) -> None:
         self._inbox = inbox
         self._lanes = lanes
         self._limits = limits
+        self._paced = pulled if limits.person_minute_http else frozenset[str]()
+        self._pace = Pace([(max(1, limits.person_minute_http), _MINUTE_S)])
         self._arriving: Counter[int] = Counter()
 
     async def take(self, message: Message, person: Person, mark: tuple[str, str] | None = None) -> Pending | int:
@@ -39,15 +48,25 @@ class Reception:
         Raises `RejectedError`, and `DatabaseError`: then nothing is stored.
         """
         screen(message, self._limits)
-        waiting, of_person = self._waiting(person)
         try:
-            check_room(waiting, of_person, self._limits)
+            check_room(*self._waiting(person), self._limits)
+            self._count(message, person)
         except RejectedError:
             known = await self._inbox.known(message, person)
             if known is None:
                 raise
             return known
-        return await self._store(message, person, mark)
+        taken = await self._store(message, person, mark)
+        if isinstance(taken, int) and message.platform in self._paced:  # sent again: it was counted before
+            self._pace.give_back(str(person.id))
+        return taken
+
+    def _count(self, message: Message, person: Person) -> None:
+        """Raise `RejectedError` (`too_many`) for what comes too fast after a person's others."""
+        over = self._pace.take(str(person.id)) if message.platform in self._paced else None
+        if over is not None:
+            wait_s = math.ceil(over.wait_s)
+            raise RejectedError("too_many", f"At most {over.most} messages a minute are taken: go on in {wait_s} seconds.", 429)
 
     async def _store(self, message: Message, person: Person, mark: tuple[str, str] | None) -> Pending | int:
         now = time.time()

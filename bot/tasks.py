@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bot.errors import GrillonError
+from bot.errors import GrillonError, told
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -54,4 +54,4 @@ class Tasks:
         self._waiting.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, GrillonError):  # those are for whoever waits for the task
-            _log.error("task failed name=%s", task.get_name(), exc_info=error)
+            _log.error("task failed name=%s error=%s", task.get_name(), told(error))

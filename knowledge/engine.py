@@ -70,7 +70,8 @@ class CitingQueryEngine(BaseQueryEngine):
             found = replace(found, passages=(*pieces, *found.passages))
         timings = {**found.timings, "retrieve": time.perf_counter() - started}
         if not found.passages and not question.images:
-            yield Answer("", refused=True, nearest=found.nearest, model=self._model.name, timings=timings)
+            named = frozenset(passage.document_id for passage in found.nearest)
+            yield Answer("", refused=True, nearest=found.nearest, documents=named, model=self._model.name, timings=timings)
             return
         yield Step("generate")
         async with aclosing(self._generate(question, asked, found, timings)) as events:

@@ -64,6 +64,14 @@ def readable(connection: Connection, ids: Collection[int], names: Collection[str
     return frozenset(orjson.loads(connection.execute(_READABLE, {"ids": json_list(ids), "names": json_list(names)}).scalar_one()))
 
 
+def stands(connection: Connection, collection: str, path: str, words: str) -> bool:
+    """Whether a live document has a chunk that begins with these words."""
+    d, c = documents.c, chunks.c
+    begins = func.substr(c.text, 1, len(words)) == words
+    live = select(c.id).join(documents).where(d.collection == collection, d.path == path, d.version > 0, c.version == d.version)
+    return connection.execute(live.where(begins).limit(1)).first() is not None
+
+
 def faults(connection: Connection) -> list[str]:
     """What the tables say against each other, one sentence each."""
     found = []

@@ -179,6 +179,10 @@ class Library:
         """Which of these documents exist, live, in this scope: memory must not outlive a right. Part of the caller's read."""
         return holdings.readable(connection, documents, scope.collections)
 
+    async def stands(self, collection: str, document: str, words: str) -> bool:
+        """Whether these words, the beginning of a passage, still stand in that document. Raises what the database raises."""
+        return await self._sql.read(partial(holdings.stands, collection=collection, path=document, words=words))
+
     async def check(self) -> list[str]:
         """Compare the vectors with SQL, and SQL with itself: one sentence for what is wrong. Upkeep mends the vectors."""
         found = await self._sql.read(holdings.faults)

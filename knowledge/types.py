@@ -110,7 +110,8 @@ class Words:
 class Answer:
     """The end of an answer. `consulted` are passages that were given and not cited; `nearest` is filled when `refused`.
 
-    `cut`: the model stopped at its length limit. `documents` are the ids of all documents whose text was in the prompt.
+    `cut`: the model stopped at its length limit. `documents` are the ids of all documents whose text was in the prompt, or, when
+    `refused`, of those in `nearest`.
     """
 
     text: str

@@ -71,7 +71,8 @@ class Webhook:
         """
         if not secret:
             return 401
-        if not hmac.compare_digest(secret.encode(), self._secret.encode()):
+        given = secret.encode(errors="surrogatepass")  # what of a header is not UTF-8 comes as halves of surrogate pairs
+        if not hmac.compare_digest(given, self._secret.encode()):
             return 403
         try:
             update = json.loads(body)

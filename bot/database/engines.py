@@ -72,7 +72,8 @@ def _engine(uri: str, pragmas: dict[str, str], begin: str) -> Engine:
             opened.execute(pragma)
         return opened
 
-    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool)
+    # Parameters are people's words: no error of the database may quote them, for errors come to the log.
+    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:

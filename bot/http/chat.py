@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.http.ask import Collections
 from bot.http.errors import ProblemError
+from bot.replies import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _LINE = "\n\n---\n"
 """What stands between an answer and its sources."""
 _SOURCES = re.compile(r"\n\n---\n(?:\[\d+\] [^\n]*\n?)+\Z")
+_TAG = re.compile(r"<(?=[a-z])", re.IGNORECASE)
+_MARKUP = re.compile(r"[\\\[\]`]|:(?=//)")
 
 
 class Part(BaseModel):
@@ -98,10 +101,33 @@ def with_sources(reply: Reply) -> str:
 
     `conversation_of` takes these lines off again, lest a model that sees them in its history write some of its own.
     """
+    return inert(reply.text) + sources_of(reply)
+
+
+def sources_of(reply: Reply) -> str:
+    """The lines for the citations, empty without any. What documents call themselves makes no link there."""
     if not reply.citations:
-        return reply.text
-    lines = (f"[{one.n}] {one.title}{f' › {one.locator}' if one.locator else ''}" for one in reply.citations)
-    return reply.text + _LINE + "\n".join(" ".join(line.split()) for line in lines)
+        return ""
+    titles = [(one.n, _MARKUP.sub(r"\\\g<0>", named(one))) for one in reply.citations]
+    return _LINE + "\n".join(" ".join(f"[{n}] {inert(title)}".split()) for n, title in titles)
+
+
+def inert(text: str) -> str:
+    """Markdown without pictures and HTML: a front end would fetch their addresses unasked, with whatever stands in them."""
+    return _TAG.sub("&lt;", text.replace("![", r"!\["))
+
+
+class InertWords:
+    """`inert` for words as they come: what may be half of something is held until the next words."""
+
+    def __init__(self) -> None:
+        self.held = ""
+
+    def feed(self, words: str) -> str:
+        """What may be shown by now."""
+        text = self.held + words
+        self.held = text[-1] if text.endswith(("!", "<")) else ""
+        return inert(text.removesuffix(self.held))
 
 
 def _text_of(message: ChatMessage) -> str:

@@ -40,6 +40,21 @@ _REFUSAL = (
 class _Connection(web.RequestHandler):
     """aiohttp's protocol, but for what it says: JSON to the client, and no word of what was sent to the log."""
 
+    @property
+    def open(self) -> bool:
+        """Whether nobody has hung up yet."""
+        return self.transport is not None and not self.transport.is_closing()
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has no request in progress, be it that none came whole."""
+        return not self._request_in_progress and not self._messages
+
+    def give_up(self) -> None:
+        """Hang up at once, whatever was half said."""
+        if self.transport is not None:
+            self.transport.abort()
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -77,12 +92,19 @@ class _Full(asyncio.Protocol):
 
 
 def connections(server: web.Server) -> Callable[[], asyncio.Protocol]:
-    """Makes the protocol of each new connection, up to `CONNECTIONS` at once."""
+    """Makes the protocol of each new connection, up to `CONNECTIONS` at once.
+
+    Beyond that the oldest one without a request makes room: whoever holds connections and says nothing keeps nobody out.
+    """
     loop = asyncio.get_running_loop()
 
     def connect() -> asyncio.Protocol:
-        if len(server.connections) >= CONNECTIONS:
-            return _Full()
+        held = [one for one in server.connections if isinstance(one, _Connection) and one.open]
+        if len(held) >= CONNECTIONS:
+            idle = next((one for one in held if one.idle), None)
+            if idle is None:
+                return _Full()
+            idle.give_up()
         return _Connection(
             server,
             loop=loop,

@@ -40,6 +40,7 @@ STATUS = {
     "encoded": 415,
     "conflict": 422,
     "queue_full": 429,
+    "too_many": 429,
     "cancelled": 499,
     "internal": 500,
     "gave_up": 500,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.http.asking import Following, message_of, reply_to
 from bot.http.body import json_response, read_model
-from bot.http.chat import ChatRequest, conversation_of, with_sources
+from bot.http.chat import ChatRequest, InertWords, conversation_of, sources_of, with_sources
 from bot.http.errors import ProblemError
 from bot.http.events import EventStream, frame
 from bot.live import Finished, Restarted, Words
@@ -123,23 +123,26 @@ class _Chunks:
         self._head = {**head, "usage": None} if usage else head
         self._usage = usage
         self._sent: list[str] = []
+        self._inert = InertWords()
 
     def first(self) -> bytes:
         return self._chunk({"role": "assistant", "content": ""})
 
     def words(self, text: str) -> bytes:
-        self._sent.append(text)
-        return self._chunk({"content": text})
+        shown = self._inert.feed(text)
+        self._sent.append(shown)
+        return self._chunk({"content": shown})
 
     def restarted(self) -> bytes:
         """What was sent cannot be taken back: a line shows where the answer starts anew."""
         self._sent.clear()
+        self._inert = InertWords()
         return self._chunk({"content": "\n\n---\n\n"})
 
     def last(self, reply: Reply) -> bytes:
         whole, sent = with_sources(reply), "".join(self._sent)
         # An answer that was changed at its end keeps what was shown; its sources still follow.
-        rest = whole.removeprefix(sent) if whole.startswith(sent) else whole.removeprefix(reply.text)
+        rest = whole.removeprefix(sent) if whole.startswith(sent) else self._inert.held + sources_of(reply)
         frames = [self._chunk({"content": rest})] if rest else []
         frames.append(self._chunk({}, _reason(reply), citations=reply.citations))
         if self._usage:

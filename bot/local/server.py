@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 
 import orjson
 
-from bot.errors import GrillonError, RejectedError
+from bot.errors import GrillonError, RejectedError, told
 from bot.local.access import Peer, bind, peer_of, present
 from bot.local.house import House, Request, Values
 from bot.local.verbs import FOR_ALL, HOUSE, PAPERS
@@ -20,7 +20,14 @@ from knowledge.errors import KnowledgeError
 
 _log = logging.getLogger(__name__)
 _CONNECTIONS = 64
+_OF_ACCOUNT = 8
+"""Connections at once in all and of one account, but of those that may use the owner's verbs: nobody else locks these out."""
+_TURNED_AWAY = 16
+_HEARD_BYTES = 65_536
+"""So many of those who are turned away are heard out, each for so long and so much; the others get their sentence alone."""
 _NOBODY = "your account is nobody here: the owner declares it as `unix_user` in [[people]]"
+_FULL = "the daemon takes no more connections; try again in a moment"
+_INTERNAL = "something went wrong here; the daemon's log says where"
 _PATIENCE_S = 5.0
 _AT_ONCE = 16
 """Requests of one connection in progress."""
@@ -34,6 +41,7 @@ class LocalSocket:
         self._path = path
         self._connections: dict[_Connection, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
+        self._leaving = 0
 
     async def __aenter__(self) -> Self:
         """Listen. Raises `SettingsError`, `StateInUseError`."""
@@ -59,19 +67,40 @@ class LocalSocket:
             connection.receiving = False
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        settings = self._house.settings
+        settings, transport = self._house.settings, cast("asyncio.Transport", writer.transport)
+        transport.pause_reading()  # of an account that may be nobody here nothing is kept in memory
         try:
             peer = await peer_of(writer.get_extra_info("socket"), self._house.people, settings.socket.group)
+            transport.resume_reading()
             if peer is None:
-                await _turn_away(reader, writer, "forbidden", _NOBODY)
-            elif len(self._connections) >= _CONNECTIONS or self._server is None:
-                await _turn_away(reader, writer, "queue_full", "the daemon takes no more connections; try again in a moment")
+                await self._turn_away(reader, writer, "forbidden", _NOBODY)
+            elif not self._has_room(peer):
+                await self._turn_away(reader, writer, "queue_full", _FULL)
             else:
                 await self._connected(_Connection(self._house, peer, reader, writer))
         except* ConnectionError:
             _log.debug("a local connection was lost")
         finally:
             writer.close()
+
+    def _has_room(self, peer: Peer) -> bool:
+        if self._server is None:
+            return False
+        others = [connection.peer.uid for connection in self._connections if not connection.peer.trusted]
+        return peer.trusted or (len(others) < _CONNECTIONS and others.count(peer.uid) < _OF_ACCOUNT)
+
+    async def _turn_away(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, code: str, sentence: str) -> None:
+        """Refuse, then hear the request out: closing before it came would take our sentence away with it."""
+        await _refuse(writer, code, sentence)
+        if self._leaving >= _TURNED_AWAY:
+            return
+        self._leaving += 1
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE_S):
+                    await _hear(reader)
+        finally:
+            self._leaving -= 1
 
     async def _connected(self, connection: _Connection) -> None:
         task = asyncio.current_task()
@@ -92,7 +121,7 @@ class _Connection:
 
     def __init__(self, house: House, peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._house = house
-        self._peer = peer
+        self.peer = peer
         self._reader = reader
         self._writer = writer
         self._running: dict[int, tuple[Request, asyncio.Task[None]]] = {}
@@ -131,7 +160,7 @@ class _Connection:
         elif problem := self._problem(number, verb):
             await self._send({"id": number, **error_values(problem)})
         else:
-            request = Request(self._peer, values.get("params", {}))
+            request = Request(self.peer, values.get("params", {}))
             task = tasks.create_task(self._answer(number, verb, request), name=f"local {verb}")
             self._running[number] = request, task
             task.add_done_callback(lambda _: self._running.pop(number, None))
@@ -145,7 +174,7 @@ class _Connection:
         """Why a request is not taken."""
         if verb not in HOUSE and verb not in PAPERS:
             return RejectedError("unknown_verb", f"the daemon knows no verb {verb!r}: it may be older than this program")
-        if verb not in FOR_ALL and not self._peer.trusted:
+        if verb not in FOR_ALL and not self.peer.trusted:
             remedy = "use sudo, or have `group` in [socket] name a group of yours"
             return RejectedError("forbidden", f"only the owner of this machine may do that: {remedy}", 403)
         if not self.receiving:
@@ -170,6 +199,11 @@ class _Connection:
                 raise
             self._ended.discard(number)
             await self._send({"id": number, **error_values(RejectedError("cancelled", "cancelled"))})
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- logged without its text, which `asyncio` would write out, somebody's words too
+            _log.error("local request failed verb=%s error=%s", verb, told(error))
+            await self._send({"id": number, **error_values(RejectedError("internal", _INTERNAL, 500))})
 
     async def _look_again(self, request: Request) -> None:
         """A `grillon chat` stays connected for hours: what its person chose meanwhile counts from the next line on."""
@@ -189,12 +223,11 @@ def _wellformed(values: object) -> bool:
     return isinstance(values.get("id"), int) and isinstance(values.get("verb"), str)
 
 
-async def _turn_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, code: str, sentence: str) -> None:
-    """Refuse, then hear the request out: closing before it came would take our sentence away with it."""
-    await _refuse(writer, code, sentence)
-    with suppress(TimeoutError, ValueError):
-        async with asyncio.timeout(_PATIENCE_S):
-            await reader.readline()
+async def _hear(reader: asyncio.StreamReader) -> None:
+    """Throw away what comes, up to the end of a line or more than a request has."""
+    heard = 0
+    while heard < _HEARD_BYTES and (text := await reader.read(_HEARD_BYTES)) and b"\n" not in text:
+        heard += len(text)
 
 
 async def _refuse(writer: asyncio.StreamWriter, code: str, sentence: str) -> None:

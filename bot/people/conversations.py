@@ -1,12 +1,34 @@
-"""What becomes of conversations when a person or a chat gets another id: they move whole, and two in one place become one."""
+"""What becomes of conversations when a person or a chat gets another id: they move whole, and two in one place become one.
+
+And how many of them a person may name.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, exists, func, select, update
 
 from bot.tables import attached, conversations, inbox, turns
 
 _HELD = (turns, inbox, attached)
+
+NAMED = 1000
+"""Private conversations with a name of their own that one person has at most."""
+_NAMED_ONES = conversations.c.space.startswith("private:")
+_SPOKEN = select(func.coalesce(func.max(turns.c.id), 0)).where(turns.c.conversation_id == conversations.c.id).scalar_subquery()
+_OPEN = exists().where(inbox.c.conversation_id == conversations.c.id, inbox.c.state != "sent")
+
+
+def make_room(connection: Connection, person: int, space: str) -> None:
+    """Before a person begins another named conversation, let those go that were silent for longest, with all that was said."""
+    if not space.startswith("private:"):
+        return
+    theirs = conversations.c.person_id == person, _NAMED_ONES
+    extra = connection.execute(select(func.count()).select_from(conversations).where(*theirs)).scalar_one() - NAMED + 1
+    if extra > 0:
+        silent = select(conversations.c.id).where(*theirs, ~_OPEN).order_by(_SPOKEN, conversations.c.id).limit(extra)
+        gone = connection.scalars(silent).all()
+        connection.execute(update(inbox).where(inbox.c.conversation_id.in_(gone)).values(conversation_id=None))
+        connection.execute(delete(conversations).where(conversations.c.id.in_(gone)))
 
 
 def give(connection: Connection, conversation: int, person: int, space: str) -> None:

@@ -76,6 +76,7 @@ class People:
         self._by_account: dict[str, Person | None] = {}
         self._owner: Person | None = None
         self._watchers: list[Callable[[], Awaitable[object]]] = []
+        self._silencers: list[Callable[[Person], Awaitable[object]]] = []
 
     async def declare(self, declared: Sequence[PersonConfig]) -> None:
         """Make the stored people agree with the settings. Who is not declared any more loses access, not what is stored.
@@ -90,6 +91,10 @@ class People:
     def watch(self, changed: Callable[[], Awaitable[object]]) -> None:
         """Have this called whenever people changed: blocked, or what they chose."""
         self._watchers.append(changed)
+
+    def watch_blocks(self, silence: Callable[[Person], Awaitable[object]]) -> None:
+        """Have this called with everybody who is blocked, once they can send nothing more."""
+        self._silencers.append(silence)
 
     async def changed(self) -> None:
         """People changed: read anew what is kept in memory of people, here and where somebody watches."""
@@ -161,6 +166,8 @@ class People:
         """Let a person talk no more; an account that nobody knows yet may be named as well. Raises `CannotError`."""
         blocked = await self._sql.write(lambda connection: one(connection, roster.block(connection, who, self.owner.id)))
         await self.changed()
+        for silence in self._silencers:
+            await silence(blocked)
         return blocked
 
     async def unblock(self, who: str) -> Person:

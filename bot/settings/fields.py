@@ -60,6 +60,12 @@ class LimitsConfig(Section):
     person_day: int = Field(
         default=500, ge=1, le=100_000, description="messages of one person in a day, from Discord and Telegram"
     )
+    person_minute_http: int = Field(
+        default=300,
+        ge=0,
+        le=100_000,
+        description="messages of one person in a minute, over HTTP and from the terminal; 0: any number",
+    )
     handled_days: float = Field(default=30, gt=0, description="days the ids of handled messages are remembered")
 
 

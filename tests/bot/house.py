@@ -143,9 +143,10 @@ async def open_house(
     people = People(database)
     await people.declare([PersonConfig(name="anna", owner=True), *(PersonConfig(name=name) for name in ("ben", "carl", "dora"))])
     doors = doors or {"http": PullDoor()}
-    config = LimitsConfig.model_validate(limits)
+    config = LimitsConfig.model_validate({"person_minute_http": 0, **limits})
     inbox = Inbox(database, config)
     dispatcher = Dispatcher(inbox, answerer or Told(), doors, config, slots, retry_s=retry_s, settled=settled)  # type: ignore[arg-type]
+    people.watch_blocks(dispatcher.silence)
     running = asyncio.create_task(dispatcher.run())
     try:
         yield House(database, people, inbox, dispatcher)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.types import Reply, Source
+from adapters.types import Press, Reply, Source
 from bot.buttons import Buttons, Meant
 from bot.inbox_rows import Pending
+from bot.live import NewTurn, Outcome, Received
+from bot.memory import Memory
 from bot.people.people import Person
-from tests.bot.house import message, open_house
+from bot.presses import Presses
+from bot.replies import refusal, source_of
+from knowledge.scope import Scope
+from knowledge.types import Passage
+from tests.bot.house import Told, message, open_house
+from tests.rigs.shelf import Shelf
 
 BUTTONS = Buttons(b"k" * 32)
 
@@ -80,3 +91,45 @@ async def test_the_key_is_that_of_the_database(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     async with open_house(tmp_path / "b") as other:
         assert (await Buttons.of(other.database)).read(here.code(Meant(1, "stop"), 2), 2) is None
+
+
+async def test_a_source_is_shown_only_while_its_words_stand_in_the_house(tmp_path: Path) -> None:
+    """Of a search there is no turn; a refusal names what came nearest; both showed the words of a document that was deleted."""
+    shelf, passages = Shelf(tmp_path), list[Passage]()
+    shelf.readers = {"home": frozenset({"owner"})}
+    shelf.write("will.md", "The house goes to Zoe")
+
+    async def answer(received: Received) -> AsyncGenerator[Outcome]:
+        if received.message.text == "/search Zoe":
+            yield Outcome(Reply("found", consulted=(source_of(1, passages[0]),)), None)
+        else:
+            reply = refusal(passages, "en")
+            yield Outcome(reply, NewTurn("who?", reply.text, frozenset({passages[0].document_id})))
+
+    async with open_house(tmp_path, Told(answer)) as house, AsyncExitStack() as stack:
+        library = await shelf.library(house.database)
+        stack.push_async_callback(library.close)
+
+        async def loaded() -> Any:
+            return SimpleNamespace(library=library)
+
+        async def shown() -> list[bool]:
+            codes = [BUTTONS.code(Meant(id_, "source", 1), anna.id) for id_ in ids]
+            said = [await presses.carry_out(Press(code, message("press", platform="telegram")), anna) for code in codes]
+            return ["goes to Zoe" in (pressed.text or "") for pressed in said]
+
+        await library.reindex("home")
+        found = await library.retrieve("Zoe", Scope(frozenset({"home"})))
+        passages += found.passages or found.nearest
+        anna = house.person("anna")
+        presses = Presses(BUTTONS, Memory(house.database), house.people, house.dispatcher, loaded, None, "en")  # type: ignore[arg-type]
+        ids = [await house.dispatcher.receive(message(text, text), anna) for text in ("/search Zoe", "who?")]
+        for id_ in ids:
+            await house.reply(id_)
+        assert await shown() == [True, True]
+        shelf.write("will.md", "Nothing is settled yet")
+        await library.reindex("home")
+        assert await shown() == [False, True]
+        (shelf.documents / "will.md").unlink()
+        await library.reindex("home", prune=True)
+        assert await shown() == [False, False]

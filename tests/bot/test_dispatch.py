@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from adapters.types import NotSentError, Origin, Part, RefusedError, Reply, UnknownError
 from bot.delivery import Delivery
+from bot.doors import Door, PullDoor
 from bot.errors import DatabaseError, RejectedError
 from bot.live import Finished, NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
 from bot.speech.sentences import say
@@ -97,6 +98,45 @@ async def test_the_line_is_bounded(tmp_path: Path) -> None:
         assert await house.dispatcher.receive(message("a1"), anna)  # what is in it can be joined
         assert len(await house.states()) == 4
         assert house.dispatcher.waiting() == 3
+
+
+async def test_who_is_blocked_gets_no_answer_to_what_waits(tmp_path: Path) -> None:
+    gated, telegram = Gated(), PushDoor()
+    async with open_house(tmp_path, gated, doors={"http": PullDoor(), "telegram": telegram}) as house:
+        anna, ben = house.person("anna"), house.person("ben")
+        running = await house.dispatcher.receive(message("1"), ben)
+        assert await gated.arrivals.get() == "1"
+        waiting = [
+            await house.dispatcher.receive(message("2"), ben),
+            await house.dispatcher.receive(message("3", platform="telegram", private=False), ben),
+        ]
+        hers = await house.dispatcher.receive(message("4"), anna)
+        await house.people.block("ben")
+        assert [(await house.reply(id_)).error for id_ in (running, *waiting)] == ["cancelled"] * 3
+        gated.let("4")
+        assert (await house.reply(hers)).text == "answer 4"
+        assert gated.started == ["1", "4"]
+        assert gated.broken == ["1"]
+        assert telegram.sent == []
+
+
+async def test_who_sends_too_fast_is_told_to_wait(tmp_path: Path) -> None:
+    """At the doors without a gate of their own. What comes again under its key is not counted, nor kept from its reply."""
+    doors: dict[str, Door] = {"http": PullDoor(), "terminal": PullDoor(), "telegram": PushDoor()}
+    async with open_house(tmp_path, doors=doors, person_minute_http=3) as house:
+        anna, ben = house.person("anna"), house.person("ben")
+        first = await house.dispatcher.receive(message("a0"), anna)
+        await house.reply(first)
+        assert [await house.dispatcher.receive(message("a0"), anna) for _ in range(9)] == [first] * 9
+        await house.dispatcher.receive(message("a1"), anna)
+        await house.dispatcher.receive(message("a2", platform="terminal"), anna)
+        with pytest.raises(RejectedError, match="At most 3 messages a minute") as raised:
+            await house.dispatcher.receive(message("a3"), anna)
+        assert (raised.value.code, raised.value.status) == ("too_many", 429)
+        assert await house.dispatcher.receive(message("a0"), anna) == first
+        await house.dispatcher.receive(message("a4", platform="telegram"), anna)
+        await house.dispatcher.receive(message("b0"), ben)
+        assert list(await house.states()) == ["a0", "a1", "a2", "a4", "b0"]
 
 
 async def test_many_at_once_do_not_pass_the_bound(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bot.database.database import Database
 from bot.inbox import Inbox, space_of
 from bot.live import NewTurn
 from bot.outbox import Outgoing
+from bot.people import conversations
 from bot.people.people import People, Person
 from bot.settings.fields import LimitsConfig, PersonConfig
 from bot.stored import dump, load_message, load_reply
@@ -52,6 +54,31 @@ async def test_of_a_private_person_nothing_is_kept_whatever_the_door_knows(tmp_p
     await inbox.close(id_, "answered", Reply("one"), (), NewTurn("q", "a"))
     left = "SELECT (SELECT count(*) FROM inbox), (SELECT count(*) FROM turns)"
     assert await database.read(lambda connection: connection.exec_driver_sql(left).one()) == (0, 0)
+    await database.close()
+
+
+async def test_a_person_names_so_many_conversations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was silent for longest makes room, with its turns; not what is being answered, nor what has no name."""
+    monkeypatch.setattr(conversations, "NAMED", 3)
+    database, inbox, anna = await opened(tmp_path)
+
+    async def said(id_: str, thread: str | None, *, answered: bool = True) -> int:
+        arrived = await inbox.receive(message(id_, thread=thread), anna, LATER)
+        await inbox.lease(arrived.id)
+        if answered:
+            await inbox.close(arrived.id, "answered", Reply("one"), (), NewTurn(id_, "a"))
+        return arrived.id
+
+    await said("1", None)
+    await said("2", "open", answered=False)
+    await said("3", "tax")
+    garden = await said("4", "garden")
+    await said("5", "tax")
+    await said("6", "new")
+    left = "SELECT json_group_array(space) FROM conversations UNION ALL SELECT json_group_array(question) FROM turns"
+    found = await database.read(lambda connection: [set(json.loads(one)) for one in connection.exec_driver_sql(left).scalars()])
+    assert found == [{"private", "private:open", "private:tax", "private:new"}, {"1", "3", "5", "6"}]
+    assert await inbox.reply(garden) == Reply("one")  # whoever asks for it again still gets it
     await database.close()
 
 

@@ -81,7 +81,7 @@ async def main(folder: Path, count: int) -> None:
     database = await Database.open(folder / "grillon.db")
     people = People(database)
     await people.declare([PersonConfig(name=name) for name in PEOPLE])
-    limits = LimitsConfig(attempts=20, queue=10_000, queue_person=10_000)
+    limits = LimitsConfig(attempts=20, queue=10_000, queue_person=10_000, person_minute_http=0)
     doors: dict[str, Door] = {"http": PullDoor(), "telegram": SentDoor(seen)}
     dispatcher = Dispatcher(Inbox(database, limits), Nonces(), doors, limits, slots=3, retry_s=(0.01,))
     serving = asyncio.create_task(dispatcher.run())

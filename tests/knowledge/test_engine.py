@@ -123,6 +123,7 @@ async def test_when_nothing_is_relevant_the_model_is_not_asked(desk: Desk) -> No
     answer = await desk.answer("quantum chromodynamics lattice gauge theory")
     assert answer.refused
     assert answer.nearest
+    assert answer.documents == {passage.document_id for passage in answer.nearest}  # what names them goes with them
     assert desk.rig.counters.requests.get("chat", 0) == 0
 
 

@@ -99,7 +99,8 @@ class Daemon:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "RUNTIME_DIRECTORY": str(self._runtime)} if self._runtime else dict(os.environ)
+        lifted = {"GRILLON_LIMITS__PERSON_MINUTE_HTTP": "0", **os.environ}  # few people ask here, for many
+        return {**lifted, "RUNTIME_DIRECTORY": str(self._runtime)} if self._runtime else lifted
 
     @property
     def headers(self) -> dict[str, str]:

@@ -64,7 +64,9 @@ async def test_a_pushed_message_is_taken(rig: Telegram) -> None:
         assert house.platform.status.state == "serving"
 
 
-@pytest.mark.parametrize(("secret", "status"), [(None, 401), ("", 401), ("wrong", 403), (SECRET + "x", 403), ("é", 403)])
+@pytest.mark.parametrize(
+    ("secret", "status"), [(None, 401), ("", 401), ("wrong", 403), (SECRET + "x", 403), ("é", 403), (SECRET + "\udcff", 403)]
+)
 async def test_without_the_secret_nothing_is_read(rig: Telegram, secret: str | None, status: int) -> None:
     async with pushed(rig) as house:
         assert await house.platform.accept(secret, update(1, "hello")) == status

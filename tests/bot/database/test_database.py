@@ -60,6 +60,15 @@ async def test_a_reader_cannot_write(tmp_path: Path) -> None:
     await database.close()
 
 
+async def test_an_error_quotes_no_word_that_was_to_be_written(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "grillon.db")
+    await database.write(put("k", "pomegranate"))
+    with pytest.raises(IntegrityError) as caught:
+        await database.write(put("k", "pomegranate"))
+    assert "pomegranate" not in str(caught.value)
+    await database.close()
+
+
 async def test_work_runs_in_threads_of_its_own(tmp_path: Path) -> None:
     database = await Database.open(tmp_path / "grillon.db")
     names = {

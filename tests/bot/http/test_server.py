@@ -249,15 +249,27 @@ async def test_what_a_platform_pushes_is_bounded_before_its_secret_is_known(
 
 
 async def test_there_is_an_end_to_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that say nothing make room, the oldest first; where each has a request in progress nobody else comes in."""
     monkeypatch.setattr(connection, "CONNECTIONS", 3)
-    async with open_door(tmp_path) as opened:
-        held = [await asyncio.open_connection("127.0.0.1", opened.port) for _ in range(3)]
-        assert b" 503 " in await opened.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        held.pop()[1].close()
-        async with asyncio.timeout(5):
-            while b" 200 " not in (await opened.raw(b"GET /healthz HTTP/1.1\r\n" + HEAD + b"\r\n"))[:13]:
+    healthy = b"GET /healthz HTTP/1.1\r\n" + HEAD + b"\r\n"
+    async with open_door(tmp_path) as opened, asyncio.timeout(10):
+        server = opened.door._server
+        assert server is not None
+        silent = [await asyncio.open_connection("127.0.0.1", opened.port) for _ in range(3)]
+        silent[1][1].write(healthy[:20])
+        while len(server.connections) < 3:
+            await asyncio.sleep(0.01)
+        assert b" 200 " in await opened.raw(healthy)
+        assert await silent[0][0].read() == b""
+        line, asked = opened.house.dispatcher, []
+        for n in range(1, 4):
+            asked.append(asyncio.create_task(opened.ask("wait")))
+            while line.waiting() + line.answering() < n:
                 await asyncio.sleep(0.01)
-        for _, writer in held:
+        assert b" 503 " in await opened.raw(healthy)
+        opened.pupil.gate.set()
+        assert [status for status, _ in await asyncio.gather(*asked)] == [200] * 3
+        for _, writer in silent:
             writer.close()
 
 

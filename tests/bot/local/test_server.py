@@ -25,6 +25,7 @@ from bot.database.backup import verify
 from bot.doors import PullDoor
 from bot.errors import RejectedError, SettingsError, StateInUseError
 from bot.live import Event, Finished, NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
+from bot.local import server
 from bot.local.access import Peer, present
 from bot.local.client import DaemonLostError, LocalClient
 from bot.local.server import LocalSocket
@@ -341,6 +342,26 @@ async def test_bad_questions_have_their_sentence(tmp_path: Path, params: dict[st
         assert caught.value.code == code
 
 
+async def test_what_nobody_foresaw_is_a_sentence_and_no_word_of_it_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The database refuses the question: its error, which would quote it, comes through the line, the socket and both logs."""
+    refusing = "CREATE TRIGGER refuses BEFORE INSERT ON inbox BEGIN SELECT RAISE(ABORT, 'unforeseen'); END"
+    async with served(tmp_path) as (house, path):
+        await house.database.write(lambda connection: connection.exec_driver_sql(refusing))
+        with pytest.raises(RemoteError, match="log says where") as caught:
+            await called(path, "ask", question="the pomegranate of Ada")
+        assert caught.value.code == "internal"
+        assert (await called(path, "status"))["person"] == "anna"
+    said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert [text.split(" at ")[0] for text in said] == [
+        "task failed name=receive error=IntegrityError",
+        "local request failed verb=ask error=IntegrityError",
+    ]
+    assert "pomegranate" not in caplog.text
+    assert not any(record.exc_info for record in caplog.records)
+
+
 async def test_an_unknown_verb(tmp_path: Path) -> None:
     async with served(tmp_path) as (_, path):
         with pytest.raises(RemoteError, match="older"):
@@ -420,6 +441,62 @@ def test_a_daemon_that_goes_away_is_said(tmp_path: Path) -> None:
             daemon.accept()[0].close()
             with pytest.raises(DaemonLostError, match="went away"):
                 client.call("status")
+
+
+def played(monkeypatch: pytest.MonkeyPatch, *peers: Peer | None) -> None:
+    """Let the next who connect be these, the last one from then on, as if the kernel had said so."""
+    left = list(peers)
+
+    async def peer_of(*_: object) -> Peer | None:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    monkeypatch.setattr(server, "peer_of", peer_of)
+
+
+async def test_who_is_nobody_fills_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played(monkeypatch, None)
+    async with served(tmp_path) as (_, path):
+        with socket.socket(socket.AF_UNIX) as stranger:
+            stranger.connect(str(path))
+            with pytest.raises(ConnectionError):
+                await asyncio.to_thread(stranger.sendall, b"x" * 4 * 2**20)
+
+
+async def test_of_those_who_are_turned_away_only_some_are_heard_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_PATIENCE_S", 60)
+    played(monkeypatch, None)
+    async with served(tmp_path) as (_, path), asyncio.timeout(10):
+        held = [await asyncio.open_unix_connection(str(path)) for _ in range(server._TURNED_AWAY)]
+        for reader, _ in held:
+            assert "nobody here" in json.loads(await reader.readline())["error"]
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        assert "nobody here" in json.loads(await reader.read())["error"]  # and the door is closed
+        for _, one in [*held, (reader, writer)]:
+            one.close()
+
+
+async def test_nobody_locks_the_owner_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(tmp_path) as (house, path), asyncio.timeout(10):
+        ben = house.people.named("ben")
+        assert ben is not None
+        many = [Peer(uid, ben, trusted=False) for uid in range(60_001, 60_009) for _ in range(8)]
+        played(
+            monkeypatch,
+            *many[:8],
+            many[0],
+            *many[8:],
+            Peer(60_009, ben, trusted=False),
+            Peer(0, house.people.owner, trusted=True),
+        )
+        held, answers = [], []
+        for _ in range(len(many) + 2):
+            held.append(await asyncio.open_unix_connection(str(path)))
+            held[-1][1].write(line({"id": 1, "verb": "status"}))
+            answers.append(json.loads(await held[-1][0].readline()).get("code"))
+        assert answers == ["forbidden"] * 8 + ["queue_full"] + ["forbidden"] * 56 + ["queue_full"]
+        assert (await called(path, "status"))["person"] == "anna"
+        for _, writer in held:
+            writer.close()
 
 
 # Other accounts: root alone can play them.
