@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+_OURS = frozenset({"lock", "grillon.sock", "index", "backups", "attachments", "lost+found"})
+"""What a state without its database may hold; the last is of a disk of its own."""
+
+
 def state_folder(setting: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
     """The folder to use: the setting (or `--state`), else `$STATE_DIRECTORY`, else the user's data folder."""
     if setting is not None:
@@ -43,11 +47,13 @@ class State:
     def claim(cls, folder: Path, *, create: bool = False) -> State:
         """Take the folder, with mode 0700. Only `grillon run` creates one.
 
-        Raises `StateInUseError` with the pid of the process that holds it, `SettingsError` when it is missing or not ours.
+        Raises `StateInUseError` with the pid of the process that holds it, `SettingsError` when it is missing or not ours,
+        as a folder of documents: its rights would be taken from everybody.
         """
         try:
             if create:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _refuse_others(folder)
             if folder.stat().st_mode & 0o777 != 0o700:
                 folder.chmod(0o700)
             lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -75,6 +81,16 @@ class State:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.release()
+
+
+def _refuse_others(folder: Path) -> None:
+    """Raise `SettingsError` for a folder that somebody keeps other things in."""
+    if database_path(folder).exists():
+        return
+    names = (path.name for path in folder.iterdir())  # hidden ones: the folder may be the home of the service's account
+    other = next((name for name in names if name not in _OURS and not name.startswith((".", "grillon.db"))), None)
+    if other is not None:
+        raise SettingsError(f"The folder {folder} holds other things, as {other}: name an empty or a new one as `state`.")
 
 
 def _lock(lock: int) -> None:

@@ -45,6 +45,22 @@ def test_it_is_made_private(tmp_path: Path) -> None:
         assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "letter.md").touch()
+    with pytest.raises(SettingsError, match=r"letter\.md.*state"):
+        State.claim(tmp_path, create=True)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backups", "letter.md"]
+
+
+@pytest.mark.parametrize("name", ["lock", "backups", "grillon.db-wal", ".profile", "lost+found"])
+def test_a_state_without_its_database_is_taken(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    State.claim(tmp_path, create=True).release()
+
+
 def test_a_file_in_its_place(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
     with pytest.raises(SettingsError, match="cannot be used"):
