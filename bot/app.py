@@ -36,6 +36,7 @@ from bot.platforms import limited, platforms_of, serving, supervise
 from bot.presses import Presses
 from bot.schedule.upkeep import ANSWERS, Upkeep
 from bot.speech.sentences import prepare
+from bot.state import room
 from bot.telemetry import Telemetry
 from bot.tokens import Tokens
 
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from knowledge.library import IndexReport, Library, Progress
 
 _log = logging.getLogger(__name__)
+_ROOM_BYTES = 2**20
+"""With less on its disk the database takes no question."""
 _LACKING = {"http": ("stop",), "terminal": ("stop",)}
 """Commands that a door has no need of: who asked stops by leaving."""
 
@@ -167,7 +170,8 @@ class House:
         health = self.upkeep.health
         model = health is not None and health.state in ANSWERS
         platforms = {name: serving(platform) for name, platform in self.platforms.items()}
-        return {"database": True, "index": self.library is not None, "model": model, **platforms}
+        database = room(self.state.folder) >= _ROOM_BYTES
+        return {"database": database, "index": self.library is not None, "model": model, **platforms}
 
     async def status(self, person: Person) -> dict[str, Any]:
         """What a person may know of the house: the owner everything, others their own queue and the collections they may read."""

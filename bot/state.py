@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from bot.errors import SettingsError, StateInUseError
+from bot.errors import DatabaseError, GrillonError, SettingsError, StateInUseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _OURS = frozenset({"lock", "grillon.sock", "index", "backups", "attachments", "lost+found"})
 """What a state without its database may hold; the last is of a disk of its own."""
+_DISK = frozenset({errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""What the settings are not to blame for: a service that is started again may find it mended."""
 
 
 def state_folder(setting: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -48,7 +51,7 @@ class State:
         """Take the folder, with mode 0700. Only `grillon run` creates one.
 
         Raises `StateInUseError` with the pid of the process that holds it, `SettingsError` when it is missing or not ours,
-        as a folder of documents: its rights would be taken from everybody.
+        as a folder of documents: its rights would be taken from everybody. `DatabaseError` when the disk takes nothing.
         """
         try:
             if create:
@@ -60,14 +63,18 @@ class State:
         except FileNotFoundError as error:
             raise SettingsError(f"There is no state in {folder}: “grillon run” creates it, --state names another.") from error
         except OSError as error:
-            raise SettingsError(f"The state folder {folder} cannot be used: {error.strerror}. Check who owns it.") from error
+            raise _unusable(folder, error) from error
         try:
             _lock(lock)
         except BlockingIOError as error:
             os.close(lock)
             raise _in_use(folder) from error
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        try:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
+        except OSError as error:
+            os.close(lock)
+            raise _unusable(folder, error) from error
         return cls(folder, lock)
 
     def release(self) -> None:
@@ -93,6 +100,14 @@ def _refuse_others(folder: Path) -> None:
         raise SettingsError(f"The folder {folder} holds other things, as {other}: name an empty or a new one as `state`.")
 
 
+def _unusable(folder: Path, error: OSError) -> GrillonError:
+    if error.errno in _DISK:
+        return DatabaseError(
+            f"The state folder {folder} cannot be written: {error.strerror}. Make room, or mount it for writing."
+        )
+    return SettingsError(f"The state folder {folder} cannot be used: {error.strerror}. Check who owns it.")
+
+
 def _lock(lock: int) -> None:
     """Lock, or raise `BlockingIOError`. `owner_pid` of another process holds it for some microseconds: that is no owner."""
     for wait_s in (0.01, 0.05):
@@ -105,6 +120,12 @@ def _lock(lock: int) -> None:
 def database_path(folder: Path) -> Path:
     """Where the database of a state folder is."""
     return folder / "grillon.db"
+
+
+def room(folder: Path) -> int:
+    """How many bytes can still be written there; none where it is mounted for reading only. Raises `OSError`."""
+    disk = os.statvfs(folder)
+    return 0 if disk.f_flag & os.ST_RDONLY else disk.f_bavail * disk.f_frsize
 
 
 def owner_pid(folder: Path) -> int | None:

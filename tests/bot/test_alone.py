@@ -102,6 +102,15 @@ async def test_the_daemon_keeps_its_hours_once_the_library_is_loaded(tmp_path: P
             house.schedule.stop()
 
 
+async def test_a_full_disk_takes_no_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = settings(tmp_path, "http://127.0.0.1:9")
+    with State.claim(told.state or tmp_path) as state:
+        async with House.open(told, state) as house:
+            assert house.ready()["database"]
+            monkeypatch.setattr("bot.app.room", lambda _: 4096)
+            assert not house.ready()["database"]
+
+
 def test_a_state_in_use_stays_whose_it_is(tmp_path: Path) -> None:
     told = settings(tmp_path, "http://127.0.0.1:9")
     (tmp_path / "state" / "grillon.db").touch()
