@@ -210,6 +210,16 @@ async def test_collections_are_those_of_the_chat(talk: Talk) -> None:
     assert "diary" not in (await talk.say("/collections", "ben")).text
 
 
+async def test_status_in_french_has_no_english_in_it(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"name": "qwen3", "state": "ready", "detail": "Ollama 0.16 leaks"}
+    monkeypatch.setattr(talk.house, "model_status", lambda: told)
+    assert "Ollama 0.16 leaks" in (await talk.say("/status")).text
+    french = (await talk.say("/status", locale="fr")).text
+    assert "leaks" not in french
+    assert "qwen3" in french
+    assert "grillon doctor" in french
+
+
 async def test_status_says_less_to_others(talk: Talk) -> None:
     owner, shared, other = [
         (await talk.say("/status", who, private=private)).text
