@@ -47,7 +47,7 @@ def reply_of(answer: types.Answer, language: Language) -> Reply:
     named = {citation.n for citation in answer.citations}
     numbers = (n for n in range(1, len(named) + len(answer.consulted) + 1) if n not in named)
     consulted = tuple(source_of(n, passage) for n, passage in zip(numbers, answer.consulted, strict=True))
-    text = answer.text or say("no_answer", language, titles=_titles(answer.consulted))
+    text = answer.text or say("no_answer", language, titles=_titles(answer.consulted, language))
     return Reply(
         text,
         citations,
@@ -66,7 +66,7 @@ def refusal(nearest: Sequence[types.Passage], language: Language, answer: types.
     """Nothing relevant was found: say so, and show what came nearest."""
     text = say("nothing_found", language)
     if nearest:
-        text += " " + say("nearest", language, titles=_titles(nearest))
+        text += " " + say("nearest", language, titles=_titles(nearest, language))
     sources = tuple(source_of(n, passage) for n, passage in enumerate(nearest, 1))
     if answer is None:
         return Reply(text, nearest=sources, refused=True, language=language, untrusted=True)
@@ -128,6 +128,6 @@ def named(source: Source) -> str:
     return f"{source.title} › {source.locator}" if source.locator else source.title
 
 
-def _titles(passages: Sequence[types.Passage]) -> str:
+def _titles(passages: Sequence[types.Passage], language: Language) -> str:
     names = dict.fromkeys(named(source_of(0, passage)) for passage in passages)
-    return "; ".join(list(names)[:_TITLES])
+    return say("titles_between", language).join(list(names)[:_TITLES])

@@ -27,6 +27,7 @@ def _add(key: str, english: str | tuple[str, str]) -> None:
 
 
 sentence("nothing_found", "I found nothing about that in the documents you may read.")
+sentence("titles_between", "; ")
 sentence("nearest", "The nearest: {titles}.")
 sentence(
     "no_documents", "There are no documents yet that you may read. The owner declares folders as [[collections]] in grillon.toml."
@@ -111,6 +112,7 @@ sentence("waiting_starting", "I am still starting.")
 sentence("waiting_model", "The model is getting ready.")
 sentence("help", "Ask a question, or use a command:")
 
+sentence("labelled", "{name}: {what}")
 sentence("start", "Hello, I am Grillon. I answer questions from the household's documents and name my sources.")
 sentence("ask_what", "Say what you want to know: /ask QUESTION.")
 sentence("owner_only", "Only the owner may do that.")

@@ -33,7 +33,7 @@ def test_a_refusal_names_the_nearest_once() -> None:
     reply = refusal([passage(1, "Bins"), passage(1, "Bins"), passage(2)], "fr")
     assert reply.refused
     assert reply.text.count("Title 1 › Bins") == 1
-    assert "Title 2" in reply.text
+    assert "Title 1 › Bins\N{NO-BREAK SPACE}; Title 2" in reply.text
 
 
 @pytest.mark.parametrize(
