@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from bot.orders.orders import Orders
     from bot.people.people import People
     from bot.settings.fields import Settings
-    from bot.telemetry import Telemetry
     from knowledge.engine import Question
     from knowledge.scope import Scope
     from knowledge.types import Sql
@@ -70,7 +69,7 @@ class HouseAnswerer:
         orders: Orders,
         loaded: Callable[[], Awaitable[Loaded]],
         ready: Callable[[], bool],
-        telemetry: Telemetry,
+        answered: Callable[[str, Reply], None],
         attachments: Attachments,
     ) -> None:
         self._settings = settings
@@ -80,7 +79,7 @@ class HouseAnswerer:
         self._orders = orders
         self._loaded = loaded
         self._ready = ready
-        self._telemetry = telemetry
+        self._answered = answered
         self._attachments = attachments
 
     async def answer(self, received: Received) -> AsyncGenerator[Event]:
@@ -88,7 +87,7 @@ class HouseAnswerer:
         async with aclosing(self._events(received)) as events:
             async for event in events:
                 if isinstance(event, Outcome):
-                    self._telemetry.answered(received.message.platform, event.reply)
+                    self._answered(received.message.platform, event.reply)
                 yield event
 
     async def _events(self, received: Received) -> AsyncGenerator[Event]:

@@ -43,7 +43,7 @@ from bot.tokens import Tokens
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from adapters.types import Platform
+    from adapters.types import Platform, Reply
     from bot.loading import Loaded
     from bot.schedule.schedule import Schedule
     from bot.settings.fields import Settings
@@ -89,7 +89,7 @@ class House:
             self._orders(),
             self.loaded,
             lambda: self.library is not None,
-            self.telemetry,
+            self._answered,
             self.attachments,
         )
         self.dispatcher = Dispatcher(
@@ -164,6 +164,11 @@ class House:
         if _refused(self._loading):
             self._loading = asyncio.create_task(self._load(self.readers()), name="loading")
         return await asyncio.shield(self._loading)
+
+    def _answered(self, platform: str, reply: Reply) -> None:
+        self.telemetry.answered(platform, reply)
+        if reply.model is not None and not reply.refused and reply.error is None:
+            self.upkeep.heard_of(reply.model)
 
     def ready(self) -> dict[str, bool]:
         """Which parts are ready; names no person and no collection."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bot.cli.alone import alone, existing_state
 from bot.errors import GrillonError, StateInUseError
 from bot.local.client import LocalClient
+from bot.local.wire import as_text
 from bot.places import daemon_sockets
 from bot.state import State
 
@@ -54,7 +55,7 @@ def paper(told: Told, verb: str, **params: Any) -> Any:  # noqa: ANN401 -- JSON 
     def carried_out() -> Any:  # noqa: ANN401 -- JSON values
         client = LocalClient.find(daemon_sockets(settings))
         if client is None:
-            return asyncio.run(_on_paper(settings, verb, params))
+            return asyncio.run(_on_paper(settings, verb, {name: as_text(value) for name, value in params.items()}))
         with client:
             return client.call(verb, **params)
 

@@ -224,6 +224,17 @@ async def test_a_sound_installation_without_a_daemon(folder: Path, capsys: pytes
         assert f" {about}: " in out
 
 
+def test_no_colour_where_none_is_wanted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "grillon.toml").write_text("[modle]\n")
+    monkeypatch.setattr("click.utils.should_strip_ansi", lambda *_: False)  # as on a terminal
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[31m" in diagnosed(capsys)[1]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in diagnosed(capsys)[1]
+
+
 async def test_a_full_disk_is_exit_1(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "state").mkdir()
     monkeypatch.setattr(installation, "room", lambda _: 0)

@@ -23,6 +23,7 @@ from bot.people.identities import Identity
 from bot.people.people import Person
 from bot.settings.fields import Settings
 from bot.state import State
+from knowledge.models import Health
 from tests.bot.doorstep import person_of
 from tests.rigs.ollama import Ollama
 
@@ -218,6 +219,15 @@ async def test_status_in_french_has_no_english_in_it(talk: Talk, monkeypatch: py
     assert "leaks" not in french
     assert "qwen3" in french
     assert "grillon doctor" in french
+
+
+async def test_a_model_that_answered_is_ready(talk: Talk) -> None:
+    """Before the next look at its server, which may be half a minute away."""
+    talk.house.upkeep.health = Health("loading", "smollm2:135m", talk.ollama.address)
+    await talk.say("/search boiler")
+    assert talk.house.model_status()["state"] == "loading"
+    await talk.say(QUESTION)
+    assert talk.house.model_status()["state"] == "ready"
 
 
 async def test_status_says_less_to_others(talk: Talk) -> None:
