@@ -13,7 +13,7 @@ from bot.attachments import is_image, quoted
 from bot.commands import Typed, typed
 from bot.live import NewTurn, Outcome, Received, Restarted, Step, Waiting, Words
 from bot.orders.again import question_again
-from bot.replies import failure, reply_of
+from bot.replies import failure, reason, reply_of
 from bot.rights import require_index, scope_for
 from bot.speech.chosen_language import language_for
 from bot.speech.sentences import Language, say
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from bot.orders.orders import Orders
     from bot.people.people import People
     from bot.settings.fields import Settings
-    from bot.telemetry import Telemetry
     from knowledge.engine import Question
     from knowledge.scope import Scope
     from knowledge.types import Sql
@@ -70,7 +69,7 @@ class HouseAnswerer:
         orders: Orders,
         loaded: Callable[[], Awaitable[Loaded]],
         ready: Callable[[], bool],
-        telemetry: Telemetry,
+        answered: Callable[[str, Reply], None],
         attachments: Attachments,
     ) -> None:
         self._settings = settings
@@ -80,7 +79,7 @@ class HouseAnswerer:
         self._orders = orders
         self._loaded = loaded
         self._ready = ready
-        self._telemetry = telemetry
+        self._answered = answered
         self._attachments = attachments
 
     async def answer(self, received: Received) -> AsyncGenerator[Event]:
@@ -88,7 +87,7 @@ class HouseAnswerer:
         async with aclosing(self._events(received)) as events:
             async for event in events:
                 if isinstance(event, Outcome):
-                    self._telemetry.answered(received.message.platform, event.reply)
+                    self._answered(received.message.platform, event.reply)
                 yield event
 
     async def _events(self, received: Received) -> AsyncGenerator[Event]:
@@ -173,14 +172,15 @@ class HouseAnswerer:
         try:
             problem = await self._attachments.take(received, loaded.library)
             if problem is not None:
-                text = say(problem.sentence, language, name=quoted(problem.name), reason=problem.reason)
+                text = say(problem.sentence, language, name=quoted(problem.name), reason=reason(problem.reason, language))
                 return Reply(text, error=problem.sentence, language=language)
             if any(map(is_image, received.message.attachments)) and not await _sees(loaded):
                 text = say("attachment_blind", language, model=loaded.model.name)
                 return Reply(text, error="attachment_blind", language=language)
             images = await self._attachments.images(received)
         except FetchError as error:
-            text = say("attachment_unreadable", language, name=quoted(received.message.attachments[0].name), reason=str(error))
+            name = quoted(received.message.attachments[0].name)
+            text = say("attachment_unreadable", language, name=name, reason=reason(str(error), language))
             return Reply(text, error="attachment_unreadable", language=language)
         if received.message.options.get("stateless"):
             return Files()

@@ -36,13 +36,14 @@ from bot.platforms import limited, platforms_of, serving, supervise
 from bot.presses import Presses
 from bot.schedule.upkeep import ANSWERS, Upkeep
 from bot.speech.sentences import prepare
+from bot.state import room
 from bot.telemetry import Telemetry
 from bot.tokens import Tokens
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from adapters.types import Platform
+    from adapters.types import Platform, Reply
     from bot.loading import Loaded
     from bot.schedule.schedule import Schedule
     from bot.settings.fields import Settings
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from knowledge.library import IndexReport, Library, Progress
 
 _log = logging.getLogger(__name__)
+_ROOM_BYTES = 2**20
+"""With less on its disk the database takes no question."""
 _LACKING = {"http": ("stop",), "terminal": ("stop",)}
 """Commands that a door has no need of: who asked stops by leaving."""
 
@@ -86,7 +89,7 @@ class House:
             self._orders(),
             self.loaded,
             lambda: self.library is not None,
-            self.telemetry,
+            self._answered,
             self.attachments,
         )
         self.dispatcher = Dispatcher(
@@ -163,12 +166,18 @@ class House:
             self._loading = asyncio.create_task(self._load(self.readers()), name="loading")
         return await asyncio.shield(self._loading)
 
+    def _answered(self, platform: str, reply: Reply) -> None:
+        self.telemetry.answered(platform, reply)
+        if reply.model is not None and not reply.refused and reply.error is None:
+            self.upkeep.heard_of(reply.model)
+
     def ready(self) -> dict[str, bool]:
         """Which parts are ready; names no person and no collection."""
         health = self.upkeep.health
         model = health is not None and health.state in ANSWERS
         platforms = {name: serving(platform) for name, platform in self.platforms.items()}
-        return {"database": True, "index": self.library is not None, "model": model, **platforms}
+        database = room(self.state.folder) >= _ROOM_BYTES
+        return {"database": database, "index": self.library is not None, "model": model, **platforms}
 
     async def status(self, person: Person) -> dict[str, Any]:
         """What a person may know of the house: the owner everything, others their own queue and the collections they may read."""

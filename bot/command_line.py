@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
+from pathlib import Path
 
 import click
 
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    _stand_in()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal of another coding shows what it can
@@ -75,12 +77,30 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has left. Python would complain again when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()  # whoever read it has left
         return 1
+    except OSError as error:  # such as a full disk, under our output or elsewhere
+        code = _reported(error)
+        _give_up_output()
+        return code
     except Exception as error:  # noqa: BLE001 -- a person at a terminal gets a sentence, whatever nobody foresaw
         return _reported(error)
     return code if isinstance(code, int) else 0
+
+
+def _stand_in() -> None:
+    """Nothing to read and nowhere to write, for what the shell closed (`<&-`, `>&-`): else a file or a socket has its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 -- as long as we live
+
+
+def _give_up_output() -> None:
+    """Write no more where it cannot be written. Python would complain again when it flushes at the end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _reported(error: Exception) -> int:
@@ -93,6 +113,10 @@ def _reported(error: Exception) -> int:
         return error.exit_code
     if os.environ.get("GRILLON_DEBUG"):
         raise error
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        click.echo(f"grillon: the system refused: {error.strerror}{where}", err=True)
+        return 1
     click.echo(f"grillon: unexpected {type(error).__name__}: {error} (GRILLON_DEBUG=1 shows where)", err=True)
     return 1
 

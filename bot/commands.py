@@ -136,7 +136,8 @@ def specs(*, lacking: Collection[str] = ()) -> tuple[CommandSpec, ...]:
 def help_text(language: Language, *, owner: bool = False, lacking: Collection[str] = ()) -> str:
     """The list of commands, as a person reads it: those of the owner only for the owner, and not what the platform lacks."""
     shown = (command for command in COMMANDS if command.name not in lacking and (owner or not command.owner))
-    lines = (f"/{command.name}{' …' if command.argument else ''}: {command.described(language)}" for command in shown)
+    named = ((f"/{command.name}{' …' if command.argument else ''}", command.described(language)) for command in shown)
+    lines = (say("labelled", language, name=name, what=what) for name, what in named)
     return "\n".join((say("help", language), *lines))
 
 

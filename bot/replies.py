@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 
 _EXCERPT = 1200
 _TITLES = 3
+_REASONS = (
+    "unreadable_password",
+    "unreadable_scan",
+    "unreadable_blank",
+    "unreadable_empty",
+    "unreadable_binary",
+    "unreadable_encoding",
+    "unreadable_pdf",
+    "unreadable_pages",
+    "unreadable_bomb",
+    "unreadable_crash",
+)
 _MODEL_ERRORS: dict[type[errors.KnowledgeError], str] = {
     errors.ModelUnreachableError: "model_unreachable",
     errors.ModelMissingError: "model_missing",
@@ -35,7 +47,7 @@ def reply_of(answer: types.Answer, language: Language) -> Reply:
     named = {citation.n for citation in answer.citations}
     numbers = (n for n in range(1, len(named) + len(answer.consulted) + 1) if n not in named)
     consulted = tuple(source_of(n, passage) for n, passage in zip(numbers, answer.consulted, strict=True))
-    text = answer.text or say("no_answer", language, titles=_titles(answer.consulted))
+    text = answer.text or say("no_answer", language, titles=_titles(answer.consulted, language))
     return Reply(
         text,
         citations,
@@ -54,7 +66,7 @@ def refusal(nearest: Sequence[types.Passage], language: Language, answer: types.
     """Nothing relevant was found: say so, and show what came nearest."""
     text = say("nothing_found", language)
     if nearest:
-        text += " " + say("nearest", language, titles=_titles(nearest))
+        text += " " + say("nearest", language, titles=_titles(nearest, language))
     sources = tuple(source_of(n, passage) for n, passage in enumerate(nearest, 1))
     if answer is None:
         return Reply(text, nearest=sources, refused=True, language=language, untrusted=True)
@@ -69,9 +81,25 @@ def failure(error: errors.KnowledgeError, language: Language, provider: str) -> 
         code = "model_loading" if error.step == "load" else "model_slow"
     else:
         code = next((code for kind, code in _MODEL_ERRORS.items() if isinstance(error, kind)), "model_broken")
-    blanks = {"model": getattr(error, "model", ""), "address": getattr(error, "address", ""), "detail": str(error)}
+    blanks = {
+        "model": getattr(error, "model", ""),
+        "address": getattr(error, "address", ""),
+        "detail": detail(str(error), language),
+    }
     special = f"{code}_{provider}"
     return Reply(say(special if special in keys() else code, language, **blanks), error=code, language=language)
+
+
+def reason(english: str, language: Language) -> str:
+    """Why a file cannot be read, which its reader or its platform says in English."""
+    if language == "en":
+        return english
+    return say(next((key for key in _REASONS if say(key, "en") == english), "unreadable_other"), language)
+
+
+def detail(english: str, language: Language) -> str:
+    """What a model server says of itself, in English; to others, where to read it."""
+    return english if language == "en" else say("see_doctor", language)
 
 
 def source_of(n: int, passage: types.Passage) -> Source:
@@ -100,6 +128,6 @@ def named(source: Source) -> str:
     return f"{source.title} › {source.locator}" if source.locator else source.title
 
 
-def _titles(passages: Sequence[types.Passage]) -> str:
+def _titles(passages: Sequence[types.Passage], language: Language) -> str:
     names = dict.fromkeys(named(source_of(0, passage)) for passage in passages)
-    return "; ".join(list(names)[:_TITLES])
+    return say("titles_between", language).join(list(names)[:_TITLES])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bot.settings.fields import Settings
 
 Leave = Callable[[], object]
+"""Close the house once others have their answers; called again, at once."""
 
 
 def existing_state(settings: Settings, *, or_empty: bool = False) -> Path:
@@ -40,6 +41,7 @@ def existing_state(settings: Settings, *, or_empty: bool = False) -> Path:
 def alone(settings: Settings, *, http: bool = False) -> Iterator[LocalClient]:
     """Open the house here, and speak to it; with `http`, its HTTP door too.
 
+    Other verbs take this house for the daemon: what they asked is answered before it closes, unless Ctrl-C is pressed meanwhile.
     Raises what opening raises: `StateInUseError`, `DatabaseError`, `SettingsError`.
     """
     opened: Future[Leave] = Future()
@@ -54,23 +56,37 @@ def alone(settings: Settings, *, http: bool = False) -> Iterator[LocalClient]:
             with LocalClient(socket_path(settings)) as client:
                 yield client
         finally:
-            with suppress(RuntimeError):  # the loop is closed: the house fell down, and the next line says why
-                leave()
-            house.result()
+            try:
+                with suppress(RuntimeError):  # the loop is closed: the house fell down, and the next line says why
+                    leave()
+                house.result()
+            except KeyboardInterrupt:
+                with suppress(RuntimeError):
+                    leave()  # now
+                raise
 
 
 async def _serve(settings: Settings, state: State, opened: Future[Leave], *, http: bool) -> None:
     from bot.app import House
     from bot.local.server import LocalSocket
 
-    loop, left = asyncio.get_running_loop(), asyncio.Event()
+    loop, calls = asyncio.get_running_loop(), asyncio.Semaphore(0)
     async with AsyncExitStack() as stack:
         house = await stack.enter_async_context(House.open(settings, state))
-        await stack.enter_async_context(LocalSocket(house, socket_path(settings)))
+        door = await stack.enter_async_context(LocalSocket(house, socket_path(settings)))
         if http:
             await _open_http(house, stack)
-        opened.set_result(lambda: loop.call_soon_threadsafe(left.set))
-        await left.wait()
+        opened.set_result(lambda: loop.call_soon_threadsafe(calls.release))
+        await calls.acquire()
+        await _first(door.finish(), calls.acquire())
+
+
+async def _first(*either: Coroutine[Any, Any, object]) -> None:
+    tasks = [asyncio.ensure_future(one) for one in either]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _open_http(house: House, stack: AsyncExitStack) -> None:

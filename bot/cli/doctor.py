@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -23,7 +24,9 @@ def verb(told: Told) -> int:
     findings = _findings(told)
     for finding in findings:
         mark, colour = _MARKS[finding.state]
-        click.echo(f"{click.style(f'{mark:5}', fg=colour)} {finding.about}: {finding.sentence}")
+        plain = bool(os.environ.get("NO_COLOR"))  # no-color.org; click does not look at it
+        click.echo(f"{mark:5}" if plain else click.style(f"{mark:5}", fg=colour), nl=False)
+        click.echo(f" {finding.about}: {finding.sentence}")
         if finding.remedy:
             click.echo(f"      {finding.remedy}")
     return 1 if any(finding.state == "wrong" for finding in findings) else 0

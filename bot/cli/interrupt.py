@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+
+from bot.errors import GrillonError
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def cancelling(client: LocalClient) -> Iterator[None]:
-    """Have the first Ctrl-C cancel the request in progress.
+    """Have the first Ctrl-C cancel the request in progress; where the daemon is away it leaves, like the second.
 
     The handler does not raise: an exception in the middle of a read would lose the half line that was read.
     """
@@ -25,9 +27,11 @@ def cancelling(client: LocalClient) -> Iterator[None]:
     def interrupted(number: int, frame: FrameType | None) -> None:
         nonlocal pressed
         pressed += 1
-        if pressed > 1:
-            signal.default_int_handler(number, frame)
-        client.cancel()
+        if pressed == 1:
+            with suppress(OSError, GrillonError):  # the daemon went away, and we wait for it: nobody hears us
+                client.cancel()
+                return
+        signal.default_int_handler(number, frame)
 
     if threading.current_thread() is not threading.main_thread():
         yield  # Python gives signals to the main thread alone

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.cli.alone import alone, existing_state
-from bot.errors import GrillonError
+from bot.errors import GrillonError, StateInUseError
 from bot.local.client import LocalClient
+from bot.local.wire import as_text
 from bot.places import daemon_sockets
 from bot.state import State
 
@@ -22,17 +24,18 @@ if TYPE_CHECKING:
     from bot.tokens import Tokens
 
 
+T = TypeVar("T")
+OPENING_S = 15.0
+"""A house opens in 3 to 6 s on a small machine."""
+_LOOK_S = 0.2
+
+
 @contextmanager
 def reached(told: Told) -> Iterator[LocalClient]:
     """The daemon, or a house opened for this verb."""
     settings = told.load().settings
-    client = LocalClient.find(daemon_sockets(settings))
-    if client is None:
-        with alone(settings) as client:
-            yield client
-    else:
-        with client:
-            yield client
+    with ExitStack() as stack:
+        yield _patiently(lambda: stack.enter_context(LocalClient.find(daemon_sockets(settings)) or alone(settings)))
 
 
 def daemon(told: Told) -> LocalClient:
@@ -48,11 +51,27 @@ def daemon(told: Told) -> LocalClient:
 def paper(told: Told, verb: str, **params: Any) -> Any:  # noqa: ANN401 -- JSON values
     """Carry out a verb that needs the database alone."""
     settings = told.load().settings
-    client = LocalClient.find(daemon_sockets(settings))
-    if client is None:
-        return asyncio.run(_on_paper(settings, verb, params))
-    with client:
-        return client.call(verb, **params)
+
+    def carried_out() -> Any:  # noqa: ANN401 -- JSON values
+        client = LocalClient.find(daemon_sockets(settings))
+        if client is None:
+            return asyncio.run(_on_paper(settings, verb, {name: as_text(value) for name, value in params.items()}))
+        with client:
+            return client.call(verb, **params)
+
+    return _patiently(carried_out)
+
+
+def _patiently(attempt: Callable[[], T]) -> T:
+    """Try again while the state is in use and nobody listens: another verb, or the daemon, opens its house or closes it."""
+    deadline = time.monotonic() + OPENING_S
+    while True:
+        try:
+            return attempt()
+        except StateInUseError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_LOOK_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import click
 from bot.cli.ask import locale
 from bot.cli.reach import reached
 from bot.cli.told import Told, Verb
+from bot.errors import GrillonError
 from bot.live import Finished
 
 
@@ -20,6 +21,8 @@ def verb(told: Told, words: str, as_json: bool, collections: tuple[str, ...]) ->
     from bot.cli.ask import as_values
     from bot.cli.printing import console, show_sources, write
 
+    if not words.strip():
+        raise GrillonError("say what to search for: grillon search WORDS")
     with reached(told) as client:
         events = client.ask(f"/search {words}", collections=list(collections) or None, locale=locale())
         reply = next((event.reply for event in events if isinstance(event, Finished)), None)

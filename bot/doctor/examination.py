@@ -32,6 +32,7 @@ async def of_house(house: House) -> list[Finding]:
     """What the daemon finds: with its own rights, its own models, its own index."""
     settings = house.settings
     findings = await installation.folders(settings, serving=True)
+    findings += installation.disk(house.state.folder)
     findings.append(await installation.database(house.state.database))
     try:
         loaded = await house.loaded()
@@ -53,12 +54,12 @@ def alone(settings: Settings) -> list[Finding]:
 
 async def _rest(settings: Settings) -> list[Finding]:
     try:
-        findings = await _stored(settings)
+        stored = await _stored(settings)
     except GrillonError as error:
-        findings = [
+        stored = [
             Finding("database", "warning", f"not looked at: {error}", "start the daemon, or use the account of the service")
         ]
-    return findings + await _models(settings) + await bots(settings, None)
+    return [*installation.disk(state_folder(settings.state)), *stored, *await _models(settings), *await bots(settings, None)]
 
 
 async def _stored(settings: Settings) -> list[Finding]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bot.database.backup import verify
 from bot.errors import GrillonError
+from bot.state import room
 from knowledge.errors import KnowledgeError
 from knowledge.files import Look
 
@@ -40,6 +41,8 @@ _INSTALL: dict[Provider, str] = {
     "embedded": "have `name` in the settings be a GGUF file that the service can read",
 }
 _ALL_ON_GPU = 0.999
+_ROOM_MB = 100
+"""A disk with less is as good as full: the next backup takes as much as the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,19 @@ def opening(path: Path, closed: Path) -> str:
         return f"usermod -aG {_group_name(status.st_gid)} {account}, then restart the service"
     install = "" if shutil.which("setfacl") else "apt install acl && "
     return f"{install}setfacl -R -m u:{account}:rX -m d:u:{account}:rX {shlex.quote(str(path))}"
+
+
+def disk(folder: Path) -> Iterator[Finding]:
+    """Whether the state can be written. Nothing of one that is not there, or not ours to look at."""
+    try:
+        free = room(folder) // 10**6
+    except OSError:
+        return
+    if free >= _ROOM_MB:
+        yield fine("disk", f"{free} MB are free for {folder}")
+    else:
+        remedy = f"make room; where there is enough, it is mounted for reading only: findmnt --target {shlex.quote(str(folder))}"
+        yield Finding("disk", "wrong", f"{free} MB can be written in {folder}, which is too little", remedy)
 
 
 async def database(path: Path) -> Finding:

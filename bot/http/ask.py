@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bot.people.people import Person
     from bot.settings.fields import HttpConfig
 
+_NEVER = re.compile(r"q=0(\.0{0,3})?")
 _REPEATED = "collections"
 """The one field of a query that may come several times."""
 
@@ -63,7 +65,7 @@ class AskRoutes:
     async def _answer(self, request: web.BaseRequest, person: Person, asked: Question) -> web.StreamResponse:
         options = {"collections": asked.collections} if asked.collections else {}
         message = message_of(request, person, asked.question, options, conversation=asked.conversation)
-        if asked.stream or "text/event-stream" in request.headers.get("Accept", ""):
+        if asked.stream or _wants_events(request.headers.get("Accept", "")):
             return await self._stream(request, person, message)
         reply = await reply_to(self._house.dispatcher, message, person)
         body = self._body(reply, message)
@@ -115,6 +117,15 @@ class AskRoutes:
         }
         cut = {"cut": True} if reply.cut else {}
         return body | cut | ({"file": reply.file} if reply.file else {})
+
+
+def _wants_events(accept: str) -> bool:
+    """Whether a header `Accept` names server-sent events, and not with `q=0`, which is "anything but" (RFC 9110, 12.4.2)."""
+    for one in accept.lower().split(","):
+        kind, *parameters = (part.strip() for part in one.split(";"))
+        if kind == "text/event-stream":
+            return not any(_NEVER.fullmatch(parameter) for parameter in parameters)
+    return False
 
 
 def _from_query(request: web.BaseRequest) -> Question:

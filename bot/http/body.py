@@ -31,7 +31,7 @@ async def read_body(request: web.BaseRequest) -> bytes:
         raise ProblemError("too_long", f"The request is too long: {limit // 1024} KiB at most.")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise ProblemError("encoded", "Send the body as it is, without Content-Encoding.")
-    if request.headers.get("Expect", "").lower() == "100-continue":
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= (1, 1):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     try:
         async with asyncio.timeout(_BODY_S):

@@ -24,7 +24,7 @@ _MARKUP = re.compile(r"[\\\[\]`]|:(?=//)")
 
 
 class Part(BaseModel):
-    """A piece of a message's content. Text is taken; of other kinds only the name is looked at, to refuse it."""
+    """A piece of a message's content. Text is taken; of other kinds only the name is looked at, to refuse or to drop it."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -40,7 +40,9 @@ class ChatMessage(BaseModel):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"] = Field(
         description="Only `user` and `assistant` count. Text of `system` and `developer` has no authority here: it is dropped."
     )
-    content: str | list[Part] | None = Field(default=None, description="Text. Images and sounds are refused.")
+    content: str | list[Part] | None = Field(
+        default=None, description="Text. Images and sounds are refused in the last message, and dropped in earlier ones."
+    )
 
 
 class StreamOptions(BaseModel):
@@ -76,13 +78,14 @@ class ChatRequest(BaseModel):
 def conversation_of(messages: Sequence[ChatMessage]) -> tuple[list[dict[str, str]], str]:
     """The finished turns, oldest first, and the question.
 
-    Neighbours of one role count as one message. Raises `ProblemError` when the last message is not a user's, or is not text.
+    Neighbours of one role count as one message. Raises `ProblemError` when the last message is not a user's, or is not text. Of
+    earlier ones the text is taken: clients send them all again, and a picture that was refused once must not end the chat.
     """
     said: list[tuple[str, str]] = []
     for message in messages:
         if message.role not in {"user", "assistant"}:
             continue
-        text = _text_of(message)
+        text = _text_of(message, strict=message is messages[-1])
         if said and said[-1][0] == message.role:
             said[-1] = (message.role, f"{said[-1][1]}\n\n{text}".strip())
         else:
@@ -130,13 +133,10 @@ class InertWords:
         return inert(text.removesuffix(self.held))
 
 
-def _text_of(message: ChatMessage) -> str:
+def _text_of(message: ChatMessage, *, strict: bool) -> str:
     if not isinstance(message.content, list):
         return message.content or ""
-    return "\n".join(_text_of_part(part) for part in message.content)
-
-
-def _text_of_part(part: Part) -> str:
-    if part.type not in {"text", "input_text"} or part.text is None:
+    texts = [part.text for part in message.content if part.type in {"text", "input_text"} and part.text is not None]
+    if strict and len(texts) < len(message.content):
         raise ProblemError("bad_request", "Only text is understood here: leave images, sounds and files out.")
-    return part.text
+    return "\n".join(texts)

@@ -15,7 +15,7 @@ import orjson
 
 from bot.errors import GrillonError, RejectedError
 from bot.live import Event, Finished, Restarted, Waiting
-from bot.local.wire import LINE_BYTES, RemoteError, event_of, line, reply_of
+from bot.local.wire import LINE_BYTES, RemoteError, as_text, event_of, line, reply_of
 
 _BACK_S = 30.0
 """How long a question waits for a daemon that left to be back: systemd restarts it."""
@@ -77,7 +77,7 @@ class LocalClient:
     def stream(self, verb: str, **params: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 -- JSON values
         """One request: its events, and last its result. Raises `RemoteError`, `DaemonLostError`."""
         number = self._current = next(self._numbers)
-        given = {name: value for name, value in params.items() if value is not None}
+        given = {name: as_text(value) for name, value in params.items() if value is not None}
         self._send({"id": number, "verb": verb, "params": given})
         while True:
             values = self._receive()
@@ -92,10 +92,9 @@ class LocalClient:
     def ask(self, question: str, **params: Any) -> Iterator[Event]:  # noqa: ANN401 -- JSON values
         """Ask, and follow the answer; join it again when the daemon restarts meanwhile. Raises as `stream` does."""
         key = str(uuid.uuid4())
-        text = question.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # bytes that the terminal's coding has not
         while True:
             try:
-                yield from self._followed(text, key=key, **params)
+                yield from self._followed(question, key=key, **params)
             except DaemonLostError:
                 yield Restarted()
                 yield Waiting(1, "starting")

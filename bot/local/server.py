@@ -29,6 +29,8 @@ _NOBODY = "your account is nobody here: the owner declares it as `unix_user` in 
 _FULL = "the daemon takes no more connections; try again in a moment"
 _INTERNAL = "something went wrong here; the daemon's log says where"
 _PATIENCE_S = 5.0
+_LOOK_S = 0.1
+_QUIET_LOOKS = 3
 _AT_ONCE = 16
 """Requests of one connection in progress."""
 
@@ -56,6 +58,19 @@ class LocalSocket:
             connection.keep_questions()
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def finish(self) -> None:
+        """Be found by nobody new, and answer what those who are inside asked. Who only sits there is not waited for."""
+        self._path.unlink(missing_ok=True)
+        quiet = 0
+        while quiet < _QUIET_LOOKS:  # who found us just before is about to ask
+            await asyncio.sleep(_LOOK_S)
+            quiet = 0 if self.busy else quiet + 1
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being answered."""
+        return any(connection.busy for connection in self._connections)
 
     def stop_receiving(self) -> None:
         """Take no new connection and no new request; what is being answered goes on."""
@@ -135,6 +150,11 @@ class _Connection:
                 await self._take(values, tasks)
             for _, task in self._running.values():
                 task.cancel()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request of it is being answered."""
+        return bool(self._running)
 
     def keep_questions(self) -> None:
         """The daemon leaves, not the person: questions are answered after its restart."""

@@ -36,6 +36,13 @@ class RemoteError(GrillonError):
         self.code: str | None = values.get("code")
 
 
+def as_text(value: Any) -> Any:  # noqa: ANN401 -- JSON values
+    """What came from a command line, with what was no text in the terminal's coding marked: it is neither sent nor stored."""
+    if isinstance(value, list):
+        return [as_text(one) for one in value]
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if isinstance(value, str) else value
+
+
 def line(values: Mapping[str, Any]) -> bytes:
     """One line. Dataclasses become objects."""
     return orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)

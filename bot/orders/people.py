@@ -76,7 +76,7 @@ class PeopleOrders:
         if one.blocked or one.owner:
             name = say("person_blocked" if one.blocked else "person_owner", order.language, name=name)
         accounts = ", ".join(map(str, one.identities))
-        return f"- {name}: {accounts}" if accounts else f"- {name}"
+        return f"- {say('labelled', order.language, name=name, what=accounts)}" if accounts else f"- {name}"
 
     async def _approve(self, order: Order) -> Reply:
         if not order.argument:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bot.replies import detail
 from bot.rights import scope_for
 from bot.speech.sentences import Language, say
 
@@ -73,8 +74,9 @@ class Condition:
     def _for_owner(self, held: Sequence[CollectionStatus], model: dict[str, Any], language: Language) -> list[str]:
         skipped = {one.name: len(one.report.skipped) for one in held if one.report and one.report.skipped}
         lines = [say("status_skipped", language, name=name, count=count) for name, count in skipped.items()]
-        lines += [one.missing for one in held if one.missing]
-        lines += [str(model["detail"])] if model.get("detail") else []
+        lines += [say("status_missing", language, name=one.name) for one in held if one.missing]
+        if model.get("detail"):
+            lines.append(say("status_detail", language, model=model["name"], detail=detail(str(model["detail"]), language)))
         since = datetime.fromtimestamp(self._house.started_at, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
         return [*lines, say("status_since", language, since=since)]
 

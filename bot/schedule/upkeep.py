@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.errors import DatabaseError, told
@@ -97,6 +98,11 @@ class Upkeep:
             await loaded.library.look_at_embedder()
             await self._index_left(loaded)
             await self._pause()
+
+    def heard_of(self, model: str) -> None:
+        """A model has just answered: it is in memory, whatever the last look at it said."""
+        if self.health is not None and (self.health.model, self.health.state) == (model, "loading"):
+            self.health = replace(self.health, state="ready")
 
     async def stop(self) -> None:
         """End what runs in the background."""

@@ -27,6 +27,7 @@ def _add(key: str, english: str | tuple[str, str]) -> None:
 
 
 sentence("nothing_found", "I found nothing about that in the documents you may read.")
+sentence("titles_between", "; ")
 sentence("nearest", "The nearest: {titles}.")
 sentence(
     "no_documents", "There are no documents yet that you may read. The owner declares folders as [[collections]] in grillon.toml."
@@ -46,6 +47,7 @@ sentence(
     "model_unfit",
     "The model {model} cannot be used: {detail}. Choose another one in grillon.toml; “ollama list” shows what is installed.",
 )
+sentence("see_doctor", "“grillon doctor” says why")
 sentence("model_loading", "The model {model} is still loading. Ask again in a minute; “ollama ps” shows when it is there.")
 sentence(
     "model_slow", "The model {model} took too long and was stopped. Ask again; “grillon doctor” shows whether it sits on the GPU."
@@ -91,6 +93,18 @@ sentence("attachment_kind", "I cannot read {name}. I read Markdown, text, HTML, 
 sentence("attachment_size", "{name} is too large: at most {most} MB are read.")
 sentence("attachment_long", "{name} is too long to be read with a question. The owner can put it into a collection.")
 sentence("attachment_unreadable", "I cannot read {name}: {reason}.")
+# What fills {reason}: it is said in English by the readers, and looked up by that. `bot.replies.reason` knows their keys.
+sentence("unreadable_password", "it is protected by a password")
+sentence("unreadable_scan", "it holds no text: it is probably a scan")
+sentence("unreadable_blank", "it holds no text")
+sentence("unreadable_empty", "it is empty")
+sentence("unreadable_binary", "it is binary, not text")
+sentence("unreadable_encoding", "its encoding could not be recognised")
+sentence("unreadable_pdf", "it is damaged, or not a PDF")
+sentence("unreadable_pages", "it is damaged: none of its pages can be read")
+sentence("unreadable_bomb", "it unpacks to far more than a document should hold")
+sentence("unreadable_crash", "the reading process broke down on it")
+sentence("unreadable_other", "its content could not be had")
 sentence("attachment_blind", "The model {model} cannot see pictures.")
 sentence("attachment_question", "What does this say, in short?")
 sentence("waiting_queue", "You are number {place} in the queue.")
@@ -98,6 +112,7 @@ sentence("waiting_starting", "I am still starting.")
 sentence("waiting_model", "The model is getting ready.")
 sentence("help", "Ask a question, or use a command:")
 
+sentence("labelled", "{name}: {what}")
 sentence("start", "Hello, I am Grillon. I answer questions from the household's documents and name my sources.")
 sentence("ask_what", "Say what you want to know: /ask QUESTION.")
 sentence("owner_only", "Only the owner may do that.")
@@ -126,6 +141,8 @@ sentence("status_loading", "The documents are still being loaded.")
 counted("status_documents", "{count} document can be searched.", "{count} documents can be searched.")
 counted("status_pending", "{count} passage is not in the index yet.", "{count} passages are not in the index yet.")
 counted("status_skipped", "{name}: {count} file could not be read.", "{name}: {count} files could not be read.")
+sentence("status_missing", "{name}: its folder is not there or is empty, so what was indexed is kept.")
+sentence("status_detail", "The model {model}: {detail}")
 sentence("status_since", "I have been running since {since}.")
 
 sentence("index_whole", "I am bringing all collections up to date. /status shows how far I am.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from functools import cache
 from gettext import GNUTranslations
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Literal
 from bot.speech.english import SENTENCES
 
 Language = Literal["en", "fr"]
+_BEFORE_MARK = re.compile(r" (?=[:;!?»])|(?<=«) ")
 LANGUAGES: tuple[Language, ...] = ("en", "fr")
 
 
@@ -54,6 +56,11 @@ def as_language(text: str | None) -> Language | None:
     return "en" if start == "en" else None
 
 
+def _typeset(text: str) -> str:
+    """French marks stay on the line of their word: no-break spaces, which translators need not see to type."""
+    return _BEFORE_MARK.sub("\N{NO-BREAK SPACE}", text)
+
+
 @cache
 def _catalogue(language: Language) -> GNUTranslations:
     """A translation, compiled in memory: what is committed is the text that translators write."""
@@ -63,6 +70,10 @@ def _catalogue(language: Language) -> GNUTranslations:
     path = Path(__file__).parent / "locales" / language / "LC_MESSAGES" / "grillon.po"
     compiled = io.BytesIO()
     with path.open("rb") as file:
-        write_mo(compiled, read_po(file, locale=language))
+        catalogue = read_po(file, locale=language)
+    for entry in catalogue:
+        forms = entry.string or ""
+        entry.string = _typeset(forms) if isinstance(forms, str) else tuple(map(_typeset, forms))
+    write_mo(compiled, catalogue)
     compiled.seek(0)
     return GNUTranslations(compiled)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sqlite3
 import threading
+import time
+from collections.abc import AsyncGenerator, Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,10 +19,14 @@ from adapters.types import Reply
 from bot import daemon
 from bot.app import House
 from bot.cli.alone import alone
+from bot.cli.reach import paper, reached
+from bot.cli.told import Told
 from bot.command_line import main
 from bot.database.database import Database
 from bot.errors import DatabaseError, StateInUseError
 from bot.live import Finished
+from bot.local.client import DaemonLostError, LocalClient
+from bot.local.verbs import HOUSE
 from bot.settings.fields import Settings
 from bot.settings.sources import Loaded
 from bot.stall import StallWatch
@@ -62,6 +69,121 @@ async def test_a_house_for_one_verb(tmp_path: Path) -> None:
     assert "house" not in [thread.name for thread in threading.enumerate()]
 
 
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Houses that never get to load their library, for tests that have no need of it."""
+
+    async def load(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(House, "_load", load)
+
+
+class Slow:
+    """A request `slow` of other verbs that lasts until it is let go."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._path, self._go = path, asyncio.Event()
+        self.taken = threading.Event()
+        self.got: list[Any] = []
+        self._thread = threading.Thread(target=self._call)
+        monkeypatch.setitem(HOUSE, "slow", self._answer)
+
+    async def _answer(self, *_: object) -> AsyncGenerator[dict[str, Any]]:
+        self._loop = asyncio.get_running_loop()
+        self.taken.set()
+        await self._go.wait()
+        yield {"result": "in the end"}
+
+    def _call(self) -> None:
+        with LocalClient(self._path) as client:
+            try:
+                self.got.append(client.call("slow"))
+            except DaemonLostError as error:
+                self.got.append(error)
+
+    def ask(self) -> None:
+        self._thread.start()
+        assert self.taken.wait(10)
+
+    def let(self) -> None:
+        self._loop.call_soon_threadsafe(self._go.set)
+
+    def told(self) -> Any:
+        self._thread.join(10)
+        return self.got[0]
+
+
+def gone(path: Path, then: Callable[[], object]) -> threading.Thread:
+    """Do something as soon as nothing is there any more."""
+
+    def look() -> None:
+        while path.exists():
+            time.sleep(0.01)
+        then()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    return thread
+
+
+@pytest.mark.usefixtures("unread")
+def test_other_verbs_have_their_answers_before_the_house_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that only sits there, as `grillon chat`, is not waited for."""
+    told, path = settings(tmp_path, "http://127.0.0.1:9"), tmp_path / "state" / "grillon.sock"
+    slow = Slow(path, monkeypatch)
+    with alone(told):
+        idle = LocalClient(path)
+        slow.ask()
+        looking = gone(path, slow.let)
+    assert slow.told() == "in the end"
+    looking.join()
+    idle.close()
+
+
+@pytest.mark.usefixtures("unread")
+def test_ctrl_c_closes_the_house_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, path = settings(tmp_path, "http://127.0.0.1:9"), tmp_path / "state" / "grillon.sock"
+    slow, main_thread = Slow(path, monkeypatch), threading.get_ident()
+
+    def press() -> None:
+        signal.pthread_kill(main_thread, signal.SIGINT)
+
+    def begin() -> None:
+        slow.ask()
+        looking.append(gone(path, press))
+
+    looking: list[threading.Thread] = []
+    with pytest.raises(KeyboardInterrupt), alone(told):
+        begin()
+    looking[0].join()
+    assert isinstance(slow.told(), DaemonLostError)
+
+
+def test_a_verb_waits_for_the_house_that_another_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = settings(tmp_path, "http://127.0.0.1:9")
+    monkeypatch.setattr(Told, "load", lambda _: Loaded(told, {}, None, ()))
+    (tmp_path / "state" / "grillon.db").touch()
+    holder, tries = State.claim(tmp_path / "state"), count(1)
+
+    def look(_: float) -> None:
+        if next(tries) == 3:
+            holder.release()
+
+    monkeypatch.setattr("bot.cli.reach.time.sleep", look)
+    assert paper(Told(), "list_tokens") == []
+    assert next(tries) > 3
+
+
+def test_a_verb_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = settings(tmp_path, "http://127.0.0.1:9")
+    monkeypatch.setattr(Told, "load", lambda _: Loaded(told, {}, None, ()))
+    monkeypatch.setattr("bot.cli.reach.OPENING_S", 0)
+    (tmp_path / "state" / "grillon.db").touch()
+    with State.claim(tmp_path / "state"), pytest.raises(StateInUseError), reached(Told()):
+        pytest.fail("opened twice")
+
+
 def full_once(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """The disk has no room when the library is first loaded, and has some later."""
     work, tries = getattr(spaces, step), count()
@@ -100,6 +222,16 @@ async def test_the_daemon_keeps_its_hours_once_the_library_is_loaded(tmp_path: P
             await life._after_loading(house, tasks, StallWatch(1))
             assert house.schedule is not None
             house.schedule.stop()
+
+
+@pytest.mark.usefixtures("unread")
+async def test_a_full_disk_takes_no_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = settings(tmp_path, "http://127.0.0.1:9")
+    with State.claim(told.state or tmp_path) as state:
+        async with House.open(told, state) as house:
+            assert house.ready()["database"]
+            monkeypatch.setattr("bot.app.room", lambda _: 4096)
+            assert not house.ready()["database"]
 
 
 def test_a_state_in_use_stays_whose_it_is(tmp_path: Path) -> None:

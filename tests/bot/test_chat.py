@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import sys
 from collections.abc import AsyncGenerator
 from dataclasses import asdict
@@ -18,9 +19,11 @@ import pytest
 
 from adapters.types import Message, Reply, Source
 from bot.cli.ask import as_values
+from bot.cli.interrupt import cancelling
 from bot.cli.printing import printable
 from bot.http.ask import AskRoutes
 from bot.live import NewTurn, Outcome, Received, Step, Words
+from bot.local.client import LocalClient
 from bot.local.wire import event_of, event_values, reply_of
 from bot.settings.fields import HttpConfig
 from tests.bot.house import Gated, Told
@@ -177,6 +180,19 @@ async def test_ctrl_c_cancels_a_question(tmp_path: Path) -> None:
         code, _, err = await verb.done()
         assert (code, err.strip()) == (130, "")
         assert len(gated.broken) == 1
+
+
+@pytest.mark.parametrize("gone", ["closed", "broken"])
+def test_ctrl_c_leaves_where_the_daemon_is_away(tmp_path: Path, gone: str) -> None:
+    with socket.socket(socket.AF_UNIX) as daemon:
+        daemon.bind(str(tmp_path / "s"))
+        daemon.listen()
+        client = LocalClient(tmp_path / "s")
+        daemon.accept()[0].close()
+    if gone == "closed":  # it waits between two looks for the daemon
+        client.close()
+    with client, cancelling(client), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 class Terminal:

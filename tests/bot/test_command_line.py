@@ -175,6 +175,47 @@ def test_a_reader_that_left_is_no_error() -> None:
     assert done.stderr == ""
 
 
+def shell(line: str) -> subprocess.CompletedProcess[str]:
+    """A line of a shell, in which `grillon` is this program without any settings."""
+    command = f'grillon() {{ "{sys.executable}" -m bot.command_line "$@"; }}; {line}'
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GRILLON_")}
+    env |= {"XDG_CONFIG_HOME": os.devnull, "XDG_DATA_HOME": os.devnull}
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT, env=env)
+
+
+def test_a_full_disk_under_the_output_is_one_sentence() -> None:
+    done = shell("grillon config example > /dev/full")
+    assert (done.returncode, done.stderr) == (1, "grillon: the system refused: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "word"),
+    [
+        ("grillon config example >&-", 0, ""),
+        ("grillon token list --state /dev/null/none >&- 2>&-", 2, ""),
+        ("grillon ask - --state /dev/null/none <&-", 2, "no state"),
+        ("grillon chat --state /dev/null/none <&-", 2, "no state"),
+    ],
+)
+def test_what_the_shell_closed_is_no_error(line: str, code: int, word: str) -> None:
+    done = shell(line)
+    assert done.returncode == code, done.stderr
+    assert word in done.stderr
+    assert "unexpected" not in done.stderr
+
+
+def test_nothing_to_search_for_is_an_error(run: Grillon, state: Path) -> None:
+    done = run("search", " ", "--state", state)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "WORDS" in done.stderr
+
+
+def test_what_is_no_text_is_marked(run: Grillon, state: Path) -> None:
+    done = run("token", "create", "a\udcff", "--state", state)
+    assert done.returncode == 2
+    assert "'a\N{REPLACEMENT CHARACTER}' cannot name a token" in done.stderr
+
+
 def test_the_options_work_on_both_sides(run: Grillon, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("[http]\nport = 4242\n")
     before = run("--config", "mine.toml", "config", "check")

@@ -61,6 +61,10 @@ def test_names_are_unambiguous() -> None:
     assert len(names) == len(set(names))
 
 
+def test_help_is_set_as_french_is() -> None:
+    assert "\n/sources\N{NO-BREAK SPACE}: les sources" in help_text("fr")
+
+
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_help_names_every_command(language: Language) -> None:
     text = help_text(language, owner=True)

@@ -1,8 +1,11 @@
 """Replies: numbers that agree with the prompt, refusals that name the nearest, a fitting sentence for each failure."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
-from bot.replies import failure, refusal, reply_of
+from bot.replies import failure, reason, refusal, reply_of
 from knowledge import errors
 from knowledge.types import Answer, Citation, Passage
 
@@ -30,7 +33,7 @@ def test_a_refusal_names_the_nearest_once() -> None:
     reply = refusal([passage(1, "Bins"), passage(1, "Bins"), passage(2)], "fr")
     assert reply.refused
     assert reply.text.count("Title 1 › Bins") == 1
-    assert "Title 2" in reply.text
+    assert "Title 1 › Bins\N{NO-BREAK SPACE}; Title 2" in reply.text
 
 
 @pytest.mark.parametrize(
@@ -52,3 +55,33 @@ def test_each_failure_has_its_sentence_with_what_mends_it(
     reply = failure(error, "en", provider)
     assert reply.error == code
     assert remedy in reply.text
+
+
+READERS = Path(__file__).parents[2] / "knowledge" / "readers"
+OF_THE_HOUSE = {"it is not a regular file", "this account may not read it"}
+"""What a file of a folder may be, and one that was sent is not."""
+
+
+def reasons() -> set[str]:
+    """What the readers say of a file, but for limits, which have numbers in them."""
+    calls = [one for path in READERS.glob("*.py") for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.Call)]
+    named = [one for one in calls if isinstance(one.func, ast.Name) and one.func.id == "UnreadableError"]
+    return {str(one.args[0].value) for one in named if isinstance(one.args[0], ast.Constant)} - OF_THE_HOUSE
+
+
+def test_why_a_file_cannot_be_read_is_said_in_french() -> None:
+    """The readers speak English; each of their reasons has its own words, and an unforeseen one is not shown."""
+    assert len(reasons()) >= 9
+    said = {english: reason(english, "fr") for english in (*reasons(), "it has 3 GB")}
+    assert len(set(said.values())) == len(said)
+    assert not set(said) & set(said.values())
+    assert said["it is protected by a password"] == "il est protégé par un mot de passe"
+    assert reason("it has 3 GB", "en") == "it has 3 GB"
+
+
+def test_what_a_server_says_of_its_model_is_english() -> None:
+    error = errors.ModelUnfitError("it runs on ollama.com", model="m")
+    assert "ollama.com" in failure(error, "en", "ollama").text
+    told = failure(error, "fr", "ollama").text
+    assert "grillon doctor" in told
+    assert "ollama.com" not in told

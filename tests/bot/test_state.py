@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import SettingsError, StateInUseError
+from bot.errors import DatabaseError, SettingsError, StateInUseError
 from bot.state import State, owner_pid, state_folder
 
 _HOLD = """
@@ -45,10 +46,43 @@ def test_it_is_made_private(tmp_path: Path) -> None:
         assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "letter.md").touch()
+    with pytest.raises(SettingsError, match=r"letter\.md.*state"):
+        State.claim(tmp_path, create=True)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backups", "letter.md"]
+
+
+@pytest.mark.parametrize("name", ["lock", "backups", "grillon.db-wal", ".profile", "lost+found"])
+def test_a_state_without_its_database_is_taken(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    State.claim(tmp_path, create=True).release()
+
+
 def test_a_file_in_its_place(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
     with pytest.raises(SettingsError, match="cannot be used"):
         State.claim(tmp_path / "state", create=True)
+
+
+@pytest.mark.parametrize("trouble", [errno.EROFS, errno.ENOSPC])
+@pytest.mark.parametrize("step", ["open", "pwrite"])
+def test_a_disk_that_takes_nothing_may_do_so_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, trouble: int
+) -> None:
+    """No fault of the settings (exit 2), with which systemd would give the service up."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(trouble, os.strerror(trouble))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, step, refuse)
+        with pytest.raises(DatabaseError, match="Make room"):
+            State.claim(tmp_path, create=True)
+    State.claim(tmp_path).release()
 
 
 def test_a_second_process_is_told_which_one_holds_it(tmp_path: Path) -> None:

@@ -109,6 +109,12 @@ def test_the_service_gives_answers_time_to_finish() -> None:
     assert values("Type") == ["notify"]
 
 
+def test_the_service_comes_back_whenever_the_disk_does() -> None:
+    """Each start on a full disk fails: with a limit of starts the service would stay down after room was made."""
+    assert values("StartLimitIntervalSec") == ["0"]
+    assert int(values("RestartSec")[0]) >= 5
+
+
 def test_systemd_finds_the_service_clean(unit: Path) -> None:
     done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

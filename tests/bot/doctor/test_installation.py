@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -111,6 +112,22 @@ async def test_the_database(tmp_path: Path) -> None:
     assert "restore" in broken.remedy
 
 
+@pytest.mark.parametrize(
+    ("blocks", "flags", "state"), [(10**6, 0, "fine"), (1000, 0, "wrong"), (0, 0, "wrong"), (10**6, os.ST_RDONLY, "wrong")]
+)
+def test_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocks: int, flags: int, state: str) -> None:
+    real = os.statvfs(tmp_path)
+    told = SimpleNamespace(f_bavail=blocks, f_frsize=4096, f_flag=flags, f_blocks=real.f_blocks)
+    monkeypatch.setattr(os, "statvfs", lambda _: told)
+    (found,) = installation.disk(tmp_path)
+    assert found.state == state
+    assert bool(found.remedy) == (state == "wrong")
+
+
+def test_the_disk_of_a_state_to_be_made(tmp_path: Path) -> None:
+    assert list(installation.disk(tmp_path / "none")) == []
+
+
 STATUS = CollectionStatus("a", 3, 9, 0, None, IndexReport("a", added=3), 1.0)
 
 
@@ -203,8 +220,27 @@ async def test_a_sound_installation_without_a_daemon(folder: Path, capsys: pytes
     await (await Database.open(folder / "state" / "grillon.db")).close()
     code, out = await examined(folder, capsys, model="smollm2:135m")
     assert code == 0, out
-    for about in ("settings", "daemon", "folder a", "database", "model", "embedding", "tokens"):
+    for about in ("settings", "daemon", "folder a", "disk", "database", "model", "embedding", "tokens"):
         assert f" {about}: " in out
+
+
+def test_no_colour_where_none_is_wanted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "grillon.toml").write_text("[modle]\n")
+    monkeypatch.setattr("click.utils.should_strip_ansi", lambda *_: False)  # as on a terminal
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[31m" in diagnosed(capsys)[1]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in diagnosed(capsys)[1]
+
+
+async def test_a_full_disk_is_exit_1(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "state").mkdir()
+    monkeypatch.setattr(installation, "room", lambda _: 0)
+    code, out = await examined(folder, capsys, model="smollm2:135m")
+    assert code == 1
+    assert "WRONG disk" in out
 
 
 async def test_a_missing_model_is_exit_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

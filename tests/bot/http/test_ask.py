@@ -145,6 +145,35 @@ async def test_an_encoded_body_is_refused(tmp_path: Path) -> None:
         assert (status, body["error"]["code"]) == (415, "encoded")
 
 
+@pytest.mark.parametrize(
+    ("accept", "streams"),
+    [
+        ("text/event-stream", True),
+        ("application/json, Text/Event-Stream; q=0.5", True),
+        ("text/event-stream;q=0, application/json", False),
+        ("text/event-stream; q=0.000", False),
+        ("text/event-streams", False),
+        ("*/*", False),
+    ],
+)
+async def test_who_accepts_events(tmp_path: Path, accept: str, streams: bool) -> None:
+    async with (
+        open_door(tmp_path) as opened,
+        opened.client.post("/ask", json={"question": "How?"}, headers={"Accept": accept}) as response,
+    ):
+        assert (response.content_type == "text/event-stream") == streams
+        await response.read()
+
+
+async def test_an_old_client_is_not_asked_for_its_body(tmp_path: Path) -> None:
+    """HTTP/1.0 knows no interim answer: it would be taken for the answer."""
+    body = b'{"question": "How?"}'
+    async with open_door(tmp_path) as opened:
+        head = f"POST /ask HTTP/1.0\r\nAuthorization: Bearer {opened.secrets['anna']}\r\nExpect: 100-continue\r\n"
+        answer = await opened.raw(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        assert answer.startswith(b"HTTP/1.0 200")
+
+
 async def test_a_client_that_waits_to_be_asked_for_its_body(tmp_path: Path) -> None:
     async with open_door(tmp_path) as opened:
         async with opened.client.post("/ask", json={"question": "How?"}, expect100=True) as response:

@@ -207,7 +207,7 @@ async def test_wrong_messages_are_named(tmp_path: Path, messages: list[dict[str,
         assert set(answer["error"]) == {"code", "message", "type", "param"}
 
 
-def said(*pairs: tuple[str, str | None]) -> list[ChatMessage]:
+def said(*pairs: tuple[str, Any]) -> list[ChatMessage]:
     return [ChatMessage.model_validate({"role": role, "content": content}) for role, content in pairs]
 
 
@@ -225,6 +225,21 @@ def test_turns_are_made_of_neighbours() -> None:
     )
     turns = [{"question": "a\n\nb", "answer": "c"}, {"question": "d", "answer": "e"}]
     assert conversation_of(messages) == (turns, "f")
+
+
+def test_a_picture_does_not_end_a_chat() -> None:
+    """The client sends it again with each question that follows, whether it was refused or answered elsewhere."""
+    picture = {"type": "image_url", "image_url": {"url": "data:"}}
+    refusal = {"type": "refusal", "refusal": "No."}
+    messages: list[tuple[str, Any]] = [
+        ("user", [{"type": "text", "text": "a"}, picture]),
+        ("assistant", [refusal]),
+        ("user", [picture]),
+        ("user", [{"type": "text", "text": "b"}]),
+    ]
+    assert conversation_of(said(*messages)) == ([{"question": "a", "answer": ""}], "b")
+    with pytest.raises(ProblemError, match="leave images"):
+        conversation_of(said(*messages, ("user", [{"type": "text", "text": "c"}, picture])))
 
 
 def test_a_history_that_begins_with_an_answer_alone() -> None:

@@ -241,6 +241,12 @@ async def test_tokens_people_and_backup(tmp_path: Path) -> None:
         verify(Path((await called(path, "backup"))["path"]))
 
 
+async def test_what_is_no_text_is_marked(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, path):
+        with pytest.raises(RemoteError, match="no token called a\N{REPLACEMENT CHARACTER}"):
+            await called(path, "revoke_token", name="a\udcff")
+
+
 async def test_index_shows_its_progress(tmp_path: Path) -> None:
     async with served(tmp_path) as (_, path):
         with await asyncio.to_thread(LocalClient, path) as client:

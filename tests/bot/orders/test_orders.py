@@ -23,6 +23,7 @@ from bot.people.identities import Identity
 from bot.people.people import Person
 from bot.settings.fields import Settings
 from bot.state import State
+from knowledge.models import Health
 from tests.bot.doorstep import person_of
 from tests.rigs.ollama import Ollama
 
@@ -208,6 +209,25 @@ async def test_collections_are_those_of_the_chat(talk: Talk) -> None:
     ]
     assert "diary" not in (await talk.say("/collections", private=False)).text, "the owner's too, where others read along"
     assert "diary" not in (await talk.say("/collections", "ben")).text
+
+
+async def test_status_in_french_has_no_english_in_it(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"name": "qwen3", "state": "ready", "detail": "Ollama 0.16 leaks"}
+    monkeypatch.setattr(talk.house, "model_status", lambda: told)
+    assert "Ollama 0.16 leaks" in (await talk.say("/status")).text
+    french = (await talk.say("/status", locale="fr")).text
+    assert "leaks" not in french
+    assert "qwen3" in french
+    assert "grillon doctor" in french
+
+
+async def test_a_model_that_answered_is_ready(talk: Talk) -> None:
+    """Before the next look at its server, which may be half a minute away."""
+    talk.house.upkeep.health = Health("loading", "smollm2:135m", talk.ollama.address)
+    await talk.say("/search boiler")
+    assert talk.house.model_status()["state"] == "loading"
+    await talk.say(QUESTION)
+    assert talk.house.model_status()["state"] == "ready"
 
 
 async def test_status_says_less_to_others(talk: Talk) -> None:

@@ -197,7 +197,19 @@ def test_a_sentence_that_does_not_exist_is_an_error() -> None:
 
 def test_a_blank_is_data() -> None:
     """What fills a blank is never itself a sentence with blanks."""
-    assert say("nearest", "fr", titles="{count} %s {0.__class__}") == "Le plus proche : {count} %s {0.__class__}."
+    assert (
+        say("nearest", "fr", titles="{count} %s {0.__class__}") == "Le plus proche\N{NO-BREAK SPACE}: {count} %s {0.__class__}."
+    )
+
+
+def test_french_marks_stay_on_the_line_of_their_word() -> None:
+    told = say("model_loading", "fr", model="a ; b")
+    assert "minute\N{NO-BREAK SPACE}; «\N{NO-BREAK SPACE}ollama ps\N{NO-BREAK SPACE}» montre" in told
+    assert "a ; b" in told, "what fills a blank is data"
+    assert say("collection", "fr", name="x", count=2) == "x\N{NO-BREAK SPACE}: 2 documents"
+    assert translated("name", "a collection; without it: all", "fr").count("\N{NO-BREAK SPACE}") == 2
+    every = [say(key, "fr", **dict.fromkeys(blanks(_texts(one)[-1]), 2)) for key, one in SENTENCES.items()]
+    assert [text for text in every if re.search(r" [:;!?»]|« ", text)] == []
 
 
 @pytest.mark.parametrize(("locale", "language"), [("fr-CA", "fr"), ("en_GB", "en"), ("de", None), (None, None), ("", None)])
