@@ -145,6 +145,7 @@ def test_other_verbs_have_their_answers_before_the_house_closes(tmp_path: Path, 
 def test_ctrl_c_closes_the_house_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told, path = settings(tmp_path, "http://127.0.0.1:9"), tmp_path / "state" / "grillon.sock"
     slow, main_thread = Slow(path, monkeypatch), threading.get_ident()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what runs in the background
 
     def press() -> None:
         signal.pthread_kill(main_thread, signal.SIGINT)
@@ -154,8 +155,11 @@ def test_ctrl_c_closes_the_house_at_once(tmp_path: Path, monkeypatch: pytest.Mon
         looking.append(gone(path, press))
 
     looking: list[threading.Thread] = []
-    with pytest.raises(KeyboardInterrupt), alone(told):
-        begin()
+    try:
+        with pytest.raises(KeyboardInterrupt), alone(told):
+            begin()
+    finally:
+        signal.signal(signal.SIGINT, before)
     looking[0].join()
     assert isinstance(slow.told(), DaemonLostError)
 
