@@ -209,7 +209,7 @@ async def test_what_waits_behind_the_command_is_private_too(tmp_path: Path) -> N
         await door.people.set_private(ben, private=True)
         await answered(waiting)
         await answered(others)
-        assert await door.rows("SELECT id FROM inbox") == [(before.id,), (others.id,)]
+        assert await door.rows("SELECT id FROM inbox ORDER BY id") == [(before.id,), (others.id,)]
         assert await door.rows("SELECT inbox_id FROM turns") == [(before.id,), (others.id,)]
         late = await door.stored(ben, "words")
         await door.people.set_private(ben, private=False)
